@@ -1,0 +1,7 @@
+//! One outside thing each. Nothing is decided here.
+
+pub mod certificate_directory;
+pub mod http;
+pub mod log;
+pub mod sendgrid;
+pub mod watcher;

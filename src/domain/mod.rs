@@ -1,0 +1,20 @@
+//! Values: what the other layers talk about. No I/O, no clock, no logging.
+
+mod certificate;
+mod fingerprint;
+mod id;
+mod look;
+mod reason;
+mod row;
+pub mod text;
+mod time;
+
+pub use certificate::{
+    Certificate, CertificateParts, KeyAlgorithm, PublicKeyId, Remark, SignatureHash, Validity,
+};
+pub use fingerprint::{Fingerprint, FingerprintError, Thumbprint};
+pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};
+pub use look::{FileVerdict, Look, LookedFile, SourceError};
+pub use reason::{Reason, Refusal};
+pub use row::{Row, RowContent};
+pub use time::{BootId, Moment, Timestamp};

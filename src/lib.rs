@@ -1,0 +1,4 @@
+//! sso-certd keeps SendGrid's SSO certificates in step with the identity provider.
+pub mod adapter;
+pub mod domain;
+pub mod plan;
