@@ -1,5 +1,7 @@
 //! Foreign text made safe to show: on a terminal, in a log, in a label.
 
+use std::time::Duration;
+
 /// Characters kept of a subject or an issuer.
 pub const NAME_LENGTH: usize = 300;
 
@@ -43,6 +45,41 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     }
 }
 
+/// How long, in words and at most two units: `41 s`, `3 min 12 s`, `6 d 4 h`, `0.9 s`.
+pub fn span(duration: Duration) -> String {
+    let (secs, tenths) = (duration.as_secs(), duration.subsec_millis() / 100);
+    match secs {
+        0..10 if tenths > 0 => format!("{secs}.{tenths} s"),
+        0..60 => format!("{secs} s"),
+        60..3_600 => two(secs / 60, "min", secs % 60, "s"),
+        3_600..86_400 => two(secs / 3_600, "h", secs % 3_600 / 60, "min"),
+        _ => two(secs / 86_400, "d", secs % 86_400 / 3_600, "h"),
+    }
+}
+
+/// How much is left, in one unit, for a column: `20 d`, `9.3 y`, `4 h`, `12 min`.
+pub fn left(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3_600 => format!("{} min", secs / 60),
+        3_600..172_800 => format!("{} h", secs / 3_600),
+        172_800..63_072_000 => format!("{} d", secs / 86_400),
+        _ => {
+            let tenths = secs / 3_155_760;
+            format!("{}.{} y", tenths / 10, tenths % 10)
+        }
+    }
+}
+
+fn two(big: u64, big_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 {
+        format!("{big} {big_unit}")
+    } else {
+        format!("{big} {big_unit} {small} {small_unit}")
+    }
+}
+
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -65,6 +102,34 @@ mod tests {
             "a\\u{1b}[31mb\\u{a}c\\u{202e}d"
         );
         assert_eq!(printable("Größe, 日本", 100), "Größe, 日本");
+    }
+
+    #[test]
+    fn a_span_has_at_most_two_units() {
+        let cases = [
+            (900, "0.9 s"),
+            (0, "0 s"),
+            (41_000, "41 s"),
+            (192_000, "3 min 12 s"),
+            (532_800_000, "6 d 4 h"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(span(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn what_is_left_has_one_unit() {
+        let days = |it: u64| Duration::from_secs(it * 86_400);
+        let cases = [
+            (days(20), "20 d"),
+            (days(364), "364 d"),
+            (days(3383), "9.2 y"),
+            (Duration::from_secs(7200), "2 h"),
+        ];
+        for (duration, text) in cases {
+            assert_eq!(left(duration), text);
+        }
     }
 
     #[test]

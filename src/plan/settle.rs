@@ -1,0 +1,458 @@
+//! What a look at the source and a list from SendGrid teach the book. Nothing is sent because of what stands here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::domain::{
+    Certificate, CertificateId, FileVerdict, Fingerprint, Look, Moment, Row, RowContent,
+};
+use crate::plan::book::{Belief, Book, InSource, Intent, Standing};
+use crate::plan::entry::{Entry, What};
+use crate::plan::policy::DeliveryPolicy;
+
+/// What a GET by id said about a row that is missing from the list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadBack {
+    /// 404.
+    NotThere,
+    /// It is there, with this certificate.
+    Holds(Fingerprint),
+    /// No answer, or one that cannot be read: nothing follows.
+    Unclear,
+}
+
+/// Every row we know is gone at once, and each GET says 404: a wrong account or id, not a hundred deletions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unreachable;
+
+/// How long after the `posts`-th POST that may have arrived the next one may be made: `settle`, then 15 minutes, one
+/// hour, six hours.
+pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
+    const LATER: [u64; 3] = [15 * 60, 3600, 6 * 3600];
+    let step = match posts {
+        0 | 1 => None,
+        2 => LATER.first(),
+        3 => LATER.get(1),
+        _ => LATER.last(),
+    };
+    step.map_or(delivery.settle, |it| {
+        delivery.settle.max(Duration::from_secs(*it))
+    })
+}
+
+/// Notes what a whole look saw: what appeared, and, if the source is healthy, what is gone from it.
+pub fn note_source(book: &mut Book, look: &Look, now: &Moment) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut accepted: BTreeMap<Fingerprint, Vec<std::path::PathBuf>> = BTreeMap::new();
+    for file in &look.files {
+        let FileVerdict::Accepted { certificates, .. } = &file.verdict else {
+            continue;
+        };
+        for certificate in certificates {
+            accepted
+                .entry(certificate.fingerprint())
+                .or_default()
+                .push(file.path.clone());
+            let belief = book.belief(certificate);
+            if belief.source == InSource::Never {
+                let name = file.path.file_name().unwrap_or(file.path.as_os_str());
+                let name = crate::domain::text::printable_path(std::path::Path::new(name));
+                let owner = file.owner.split(' ').next().unwrap_or_default().to_owned();
+                entries.push(
+                    Entry::new(now.wall, What::Seen, Some(certificate.fingerprint()), name)
+                        .by(owner),
+                );
+            }
+            if !matches!(belief.source, InSource::Present { .. }) {
+                belief.source = InSource::Present {
+                    since: now.clone(),
+                    paths: Vec::new(),
+                };
+            }
+        }
+    }
+    let healthy = look.is_healthy();
+    for (fingerprint, belief) in &mut book.beliefs {
+        let InSource::Present { paths, .. } = &mut belief.source else {
+            continue;
+        };
+        match accepted.remove(fingerprint) {
+            Some(now_in) => *paths = now_in,
+            None if healthy => belief.source = InSource::Gone { since: now.clone() },
+            None => {}
+        }
+    }
+    entries
+}
+
+/// The list by fingerprint and by id.
+pub struct Listing<'a> {
+    by_fingerprint: BTreeMap<Fingerprint, Vec<(Option<&'a CertificateId>, &'a Certificate)>>,
+    by_id: BTreeMap<&'a CertificateId, &'a RowContent>,
+    nameless_unreadable: bool,
+}
+
+impl<'a> Listing<'a> {
+    /// Indexes a complete list.
+    pub fn new(rows: &'a [Row]) -> Self {
+        let mut by_fingerprint: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for row in rows {
+            if let Some(certificate) = row.certificate() {
+                by_fingerprint
+                    .entry(certificate.fingerprint())
+                    .or_default()
+                    .push((row.id.as_ref(), certificate));
+            }
+        }
+        let by_id = rows
+            .iter()
+            .filter_map(|it| Some((it.id.as_ref()?, &it.content)))
+            .collect();
+        let nameless_unreadable = rows
+            .iter()
+            .any(|it| it.id.is_none() && it.content == RowContent::Undecodable);
+        Self {
+            by_fingerprint,
+            by_id,
+            nameless_unreadable,
+        }
+    }
+
+    /// The ids under which a certificate is listed, in the list's order; empty if it is not.
+    pub fn ids(&self, fingerprint: Fingerprint) -> Vec<Option<&'a CertificateId>> {
+        self.by_fingerprint
+            .get(&fingerprint)
+            .map(|it| it.iter().map(|(id, _)| *id).collect())
+            .unwrap_or_default()
+    }
+
+    /// What the row of this id holds, if there is one.
+    pub fn row(&self, id: &CertificateId) -> Option<&'a RowContent> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Whether a row that cannot be read may be what an open intent stored.
+    pub fn may_hide(&self, intent: &Intent, unreadable_before: &BTreeSet<CertificateId>) -> bool {
+        match &intent.id {
+            Some(id) => self.row(id) == Some(&RowContent::Undecodable),
+            None => {
+                self.nameless_unreadable
+                    || self.unreadable().any(|it| !unreadable_before.contains(it))
+            }
+        }
+    }
+
+    fn unreadable(&self) -> impl Iterator<Item = &'a CertificateId> {
+        self.by_id
+            .iter()
+            .filter(|(_, content)| ***content == RowContent::Undecodable)
+            .map(|(id, _)| *id)
+    }
+}
+
+/// The ids that a GET must be asked about before [`settle`] can conclude that they are gone.
+pub fn suspects(
+    book: &Book,
+    rows: &[Row],
+    delivery: &DeliveryPolicy,
+    now: &Moment,
+) -> Vec<CertificateId> {
+    let listing = Listing::new(rows);
+    let is_suspect = |(fingerprint, belief): &(&Fingerprint, &Belief)| {
+        let listed = !listing.ids(**fingerprint).is_empty();
+        !listed
+            && match &belief.standing {
+                Standing::Intent(intent) => is_ripe(belief, intent, delivery, now),
+                Standing::Confirmed(_) | Standing::Disabled(_) | Standing::Foreign { .. } => belief
+                    .missing
+                    .as_ref()
+                    .is_some_and(|it| now.elapsed_since(it) >= delivery.settle),
+                Standing::Seen | Standing::Removed { .. } => false,
+            }
+    };
+    let ids = book
+        .beliefs
+        .iter()
+        .filter(is_suspect)
+        .filter_map(|(_, belief)| belief.id().cloned());
+    ids.filter(|it| listing.row(it).is_none()).collect()
+}
+
+/// Whether an intent's window is over and, with the list at hand, two lists lacked it.
+fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Moment) -> bool {
+    intent.lists >= 1 && now.elapsed_since(&intent.at) >= settle_window(belief.posts, delivery)
+}
+
+/// Settles the book by a complete list: what arrived, what is gone, what is new.
+///
+/// # Errors
+/// [`Unreachable`], and the book is as it was.
+pub fn settle(
+    book: &mut Book,
+    rows: &[Row],
+    reads: &BTreeMap<CertificateId, ReadBack>,
+    delivery: &DeliveryPolicy,
+    now: &Moment,
+) -> Result<Vec<Entry>, Unreachable> {
+    let listing = Listing::new(rows);
+    let view = View {
+        listing: &listing,
+        reads,
+        delivery,
+        now,
+    };
+    let known_before = book.beliefs.values().filter(|it| it.is_listed()).count();
+    let mut after = book.clone();
+    let mut entries = Vec::new();
+    let mut left = 0;
+    let trusted: BTreeSet<Fingerprint> = book
+        .beliefs
+        .iter()
+        .filter(|(fingerprint, it)| {
+            counts_as_trust(it, now) && !listing.ids(**fingerprint).is_empty()
+        })
+        .map(|(fingerprint, _)| *fingerprint)
+        .collect();
+
+    for (fingerprint, belief) in &mut after.beliefs {
+        let was_listed = belief.is_listed();
+        let only_trust = counts_as_trust(belief, now) && trusted.iter().all(|it| it == fingerprint);
+        let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
+        entries.extend(entry);
+        left += usize::from(was_listed && !belief.is_listed());
+    }
+    if known_before > 1 && left == known_before && rows.is_empty() {
+        return Err(Unreachable);
+    }
+    entries.extend(view.meet_strangers(&mut after));
+    after.unreadable = listing.unreadable().cloned().collect();
+    after.first_list.get_or_insert(now.wall);
+    after.last_list = Some(now.wall);
+    *book = after;
+    Ok(entries)
+}
+
+fn counts_as_trust(belief: &Belief, now: &Moment) -> bool {
+    let ours = matches!(belief.standing, Standing::Confirmed(_));
+    let found = matches!(belief.standing, Standing::Foreign { .. }) && belief.is_wanted();
+    let valid = belief
+        .certificate
+        .as_ref()
+        .is_some_and(|it| it.validity().is_valid(now.wall));
+    (ours || found) && valid
+}
+
+/// One list, with what is needed to judge by it.
+struct View<'a> {
+    listing: &'a Listing<'a>,
+    reads: &'a BTreeMap<CertificateId, ReadBack>,
+    delivery: &'a DeliveryPolicy,
+    now: &'a Moment,
+}
+
+impl View<'_> {
+    fn settle_one(
+        &self,
+        fingerprint: Fingerprint,
+        belief: &mut Belief,
+        only_trust: bool,
+        unreadable_before: &BTreeSet<CertificateId>,
+    ) -> Option<Entry> {
+        let ids = self.listing.ids(fingerprint);
+        let entry =
+            |what, detail: String| Some(Entry::new(self.now.wall, what, Some(fingerprint), detail));
+        let standing = belief.standing.clone();
+        if ids.is_empty() {
+            return match standing {
+                Standing::Intent(intent) => {
+                    self.not_listed_yet(fingerprint, belief, intent, unreadable_before)
+                }
+                Standing::Confirmed(_) | Standing::Disabled(_) | Standing::Foreign { .. } => {
+                    self.no_longer_listed(fingerprint, belief, only_trust)
+                }
+                Standing::Seen | Standing::Removed { .. } => None,
+            };
+        }
+        belief.missing = None;
+        let first_id = ids.iter().find_map(|it| *it).cloned();
+        let under = |id: &CertificateId| ids.contains(&Some(id));
+        match standing {
+            Standing::Intent(intent) => {
+                let Some(id) = intent.id.clone().filter(|it| under(it)).or(first_id) else {
+                    belief.standing = Standing::Foreign {
+                        id: None,
+                        inherited: false,
+                    };
+                    return entry(What::Settled, "found, in a row without an id".to_owned());
+                };
+                belief.confirm(id.clone(), self.now);
+                if intent.id.is_some() && intent.lists == 0 {
+                    return entry(What::Trusted, format!("read back, id {id}"));
+                }
+                let after = crate::domain::text::span(self.now.elapsed_since(&intent.at));
+                let rows = crate::domain::text::count(ids.len(), "row", "rows");
+                entry(
+                    What::Settled,
+                    format!("found after {after}, {rows}, id {id}"),
+                )
+            }
+            Standing::Removed { id: Some(id) } if under(&id) => {
+                belief.confirm(id.clone(), self.now);
+                entry(What::Trusted, format!("listed again, id {id}"))
+            }
+            Standing::Confirmed(id) | Standing::Disabled(id) if under(&id) => None,
+            Standing::Foreign { id: Some(id), .. } if under(&id) => None,
+            Standing::Foreign { inherited, .. } => {
+                belief.standing = Standing::Foreign {
+                    id: first_id,
+                    inherited,
+                };
+                None
+            }
+            Standing::Confirmed(_)
+            | Standing::Disabled(_)
+            | Standing::Seen
+            | Standing::Removed { .. } => {
+                belief.posts = 0;
+                belief.rejection = None;
+                let id = first_id
+                    .as_ref()
+                    .map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
+                belief.standing = Standing::Foreign {
+                    id: first_id,
+                    inherited: false,
+                };
+                entry(What::Found, format!("listed, not by us, {id}"))
+            }
+        }
+    }
+
+    fn not_listed_yet(
+        &self,
+        fingerprint: Fingerprint,
+        belief: &mut Belief,
+        mut intent: Intent,
+        unreadable_before: &BTreeSet<CertificateId>,
+    ) -> Option<Entry> {
+        if self.listing.may_hide(&intent, unreadable_before) {
+            return None;
+        }
+        let asked = intent
+            .id
+            .as_ref()
+            .is_none_or(|it| self.reads.get(it) == Some(&ReadBack::NotThere));
+        if is_ripe(belief, &intent, self.delivery, self.now) && asked {
+            belief.standing = Standing::Seen;
+            let after = crate::domain::text::span(self.now.elapsed_since(&intent.at));
+            let detail = format!(
+                "not there after {after} and {} lists",
+                intent.lists.saturating_add(1)
+            );
+            return Some(Entry::new(
+                self.now.wall,
+                What::Settled,
+                Some(fingerprint),
+                detail,
+            ));
+        }
+        intent.lists = intent.lists.saturating_add(1).min(1_000);
+        belief.standing = Standing::Intent(intent);
+        None
+    }
+
+    fn no_longer_listed(
+        &self,
+        fingerprint: Fingerprint,
+        belief: &mut Belief,
+        only_trust: bool,
+    ) -> Option<Entry> {
+        let entry =
+            |what, detail: String| Some(Entry::new(self.now.wall, what, Some(fingerprint), detail));
+        let id = belief.id().cloned();
+        match id.as_ref().and_then(|it| self.listing.row(it)) {
+            Some(RowContent::Undecodable) => return None,
+            Some(RowContent::Certificate(other)) => {
+                if belief.missing.is_some() {
+                    return None;
+                }
+                belief.missing = Some(self.now.clone());
+                return entry(
+                    What::Replaced,
+                    format!("its id now carries {}", other.fingerprint().short()),
+                );
+            }
+            None => {}
+        }
+        let Some(first) = &belief.missing else {
+            belief.missing = Some(self.now.clone());
+            return None;
+        };
+        let asked = id
+            .as_ref()
+            .is_none_or(|it| self.reads.get(it) == Some(&ReadBack::NotThere));
+        if self.now.elapsed_since(first) < self.delivery.settle || !asked {
+            return None;
+        }
+        let over = belief
+            .certificate
+            .as_ref()
+            .is_none_or(|it| it.validity().is_over(self.now.wall));
+        let ours = matches!(belief.standing, Standing::Confirmed(_));
+        let missed = belief.is_wanted() || (only_trust && ours);
+        belief.missing = None;
+        belief.trusted_since = None;
+        if missed && !over && !matches!(belief.standing, Standing::Disabled(_)) {
+            belief.standing = Standing::Removed {
+                id: id.filter(|_| ours),
+            };
+            return entry(
+                What::Removed,
+                "by somebody, at SendGrid: two lists without it, and 404".to_owned(),
+            );
+        }
+        belief.standing = Standing::Seen;
+        entry(
+            What::Gone,
+            "left SendGrid's list; nothing asks for it".to_owned(),
+        )
+    }
+
+    /// Rows that no belief knows.
+    fn meet_strangers(&self, book: &mut Book) -> Vec<Entry> {
+        let inherited = book.first_list.is_none();
+        let mut entries = Vec::new();
+        for (fingerprint, rows) in &self.listing.by_fingerprint {
+            let Some((id, certificate)) = rows.first() else {
+                continue;
+            };
+            if book.beliefs.contains_key(fingerprint) {
+                continue;
+            }
+            let belief = book.belief(certificate);
+            belief.standing = Standing::Foreign {
+                id: id.cloned(),
+                inherited,
+            };
+            let what = if inherited {
+                What::Inherited
+            } else {
+                What::Unmanaged
+            };
+            let detail = id.map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
+            entries.push(Entry::new(self.now.wall, what, Some(*fingerprint), detail));
+        }
+        entries
+    }
+}
+
+impl Belief {
+    /// It is there, it is ours, and it was enabled by our last write.
+    fn confirm(&mut self, id: CertificateId, now: &Moment) {
+        self.standing = Standing::Confirmed(id);
+        self.posts = 0;
+        self.last_post = None;
+        self.rejection = None;
+        self.missing = None;
+        self.trusted_since.get_or_insert_with(|| now.clone());
+    }
+}
