@@ -2,3 +2,4 @@
 pub mod adapter;
 pub mod domain;
 pub mod plan;
+pub mod view;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Fingerprint, Thumbprint, Timestamp};
 
 /// How far ahead of our clock a start may lie and still count as begun: clocks differ.
-pub const START_SKEW: Duration = Duration::from_secs(600);
+const START_SKEW: Duration = Duration::from_secs(600);
 
 /// When a certificate is valid: the closed interval `not_before ..= not_after` (RFC 5280, 4.1.2.5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,7 +42,7 @@ impl Validity {
     }
 }
 
-/// SHA-256 of a SubjectPublicKeyInfo (RFC 5280, 4.1.2.7): which *key* a certificate wraps.
+/// SHA-256 of a `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7): which *key* a certificate wraps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKeyId([u8; 32]);
 
@@ -172,7 +172,7 @@ impl fmt::Display for Remark {
 pub struct CertificateParts<'a> {
     /// The exact bytes.
     pub der: &'a [u8],
-    /// The SubjectPublicKeyInfo inside them.
+    /// The `SubjectPublicKeyInfo` inside them.
     pub subject_public_key_info: &'a [u8],
     /// The validity inside them.
     pub validity: Validity,

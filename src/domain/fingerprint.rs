@@ -124,7 +124,14 @@ impl fmt::Display for Thumbprint {
 
 /// Lower-case hexadecimal digits of bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            for nibble in [byte >> 4, byte & 15] {
+                out.push(char::from_digit(nibble.into(), 16).unwrap_or_default());
+            }
+            out
+        })
 }
 
 const fn nibble(digit: u8) -> Option<u8> {

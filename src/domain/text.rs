@@ -30,7 +30,8 @@ pub fn printable_path(path: &std::path::Path) -> String {
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         out.push_str(&printable(chunk.valid(), usize::MAX));
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            out.push_str("\\x");
+            out.push_str(&super::fingerprint::hex(&[*byte]));
         }
     }
     out

@@ -17,7 +17,7 @@
 //! | * | ours, found, twice | * | `found` | | |
 //! | * | no, other, undecodable | intent, confirmed, disabled | `settling` | | |
 //! | * | no, other, undecodable | removed | `removed` | | yes |
-//! | * | no, other, undecodable | denied | `denied` | | |
+//! | * | no | denied | `denied` | | |
 //! | accepted | no, other, undecodable | unknown | `planned` | upload | |
 //! | none, refused | no, other, undecodable | unknown | nothing to say | | |
 //!
@@ -231,7 +231,7 @@ pub fn cell(file: InFile, listed: Listed, believed: Believed) -> Cell {
             Some(State::Settling)
         }
         (_, L::No | L::Other | L::Undecodable, B::Removed) => Some(State::Removed),
-        (_, L::No | L::Other | L::Undecodable, B::Denied) => Some(State::Denied),
+        (_, L::No, B::Denied) => Some(State::Denied),
         (F::Accepted, L::No | L::Other | L::Undecodable, B::Unknown) => Some(State::Planned),
         (F::None | F::Refused, L::No | L::Other | L::Undecodable, B::Unknown) => None,
     };

@@ -1,0 +1,157 @@
+//! An integration as a whole: what is trusted, until when, and whether a person is needed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::domain::{Look, Reason, Timestamp, Validity};
+use crate::plan::attention::Attention;
+use crate::plan::rollover::{Inputs, Item};
+use crate::plan::state::State;
+use crate::plan::why::Why;
+
+/// AD FS signs with a new key five days after it is published.
+pub const SHORTEST_NOTICE: Duration = Duration::from_secs(5 * 86_400);
+
+/// The integration as a whole.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outlook {
+    /// Certificates that SendGrid trusts, that count, and that are valid now.
+    pub trusted: usize,
+    /// When the last of those trusted now or later ends.
+    pub latest_expiry: Option<Timestamp>,
+    /// Whether the next certificate is known.
+    pub successor_known: bool,
+    /// By when it should be.
+    pub successor_due: Option<Timestamp>,
+    /// By when a person must act.
+    pub deadline: Option<Timestamp>,
+    /// Whether everything that policy and time allow is at SendGrid, and nothing of ours is missing there.
+    pub in_step: bool,
+    /// Uploads whose outcome is unknown.
+    pub open_intents: usize,
+    /// Why a person is needed.
+    pub attention: BTreeSet<Attention>,
+}
+
+impl Outlook {
+    pub(crate) fn of(items: &[Item], inputs: &Inputs<'_>) -> Self {
+        let now = inputs.now.wall;
+        let expiry = &inputs.policy.expiry;
+        let validity = |it: &Item| {
+            it.certificate
+                .as_ref()
+                .map(crate::domain::Certificate::validity)
+        };
+        let trusted: Vec<Validity> = items
+            .iter()
+            .filter(|it| it.state.is_trust())
+            .filter_map(validity)
+            .filter(|it| it.is_valid(now))
+            .collect();
+        let coming = items
+            .iter()
+            .filter(|it| it.state == State::Ahead || it.state.is_trust())
+            .filter_map(validity);
+        let latest_expiry = coming.clone().map(|it| it.not_after).max();
+        let latest_trusted = trusted.iter().map(|it| it.not_after).max();
+        let successor_due = latest_expiry.map(|it| it.minus(expiry.successor));
+
+        let in_source = items
+            .iter()
+            .filter(|it| !it.paths.is_empty() && it.state != State::Denied);
+        let is_later = |it: &Validity| latest_trusted.is_some_and(|end| it.not_after > end);
+        let is_due = successor_due.is_some_and(|it| it <= now);
+        let successor_known = in_source
+            .filter_map(validity)
+            .chain(coming)
+            .any(|it| is_later(&it))
+            || (trusted.len() > 1 && !is_due);
+
+        let in_step = !items.iter().any(|it| match it.state {
+            State::Planned | State::Settling | State::Replaced => true,
+            State::Removed => !it.paths.is_empty() || trusted.is_empty(),
+            State::Waiting => matches!(it.why, Why::Backoff { .. }),
+            _ => false,
+        });
+        let mut outlook = Self {
+            trusted: trusted.len(),
+            latest_expiry,
+            successor_known,
+            successor_due,
+            deadline: None,
+            in_step,
+            open_intents: inputs.book.open_intents(),
+            attention: BTreeSet::new(),
+        };
+        outlook.attention = outlook.reasons(items, inputs);
+        outlook.deadline = outlook.deadline(items);
+        outlook
+    }
+
+    fn reasons(&self, items: &[Item], inputs: &Inputs<'_>) -> BTreeSet<Attention> {
+        let now = inputs.now.wall;
+        let expiry = &inputs.policy.expiry;
+        let of_item = |item: &Item| match (item.state, item.why) {
+            (State::Held, Why::RemovedKey(_)) | (State::Removed, _) => Some(Attention::Removed),
+            (State::Held, Why::KeyBudget { .. } | Why::TooMany { .. }) => {
+                Some(Attention::KeyBudget)
+            }
+            (State::Held, _) => Some(Attention::Approval),
+            (State::Rejected, _) => Some(Attention::Rejected),
+            (State::Replaced, _) => Some(Attention::Replaced),
+            (State::Unmanaged | State::Undecodable, _) => Some(Attention::Unmanaged),
+            _ => None,
+        };
+        let of_refusal = |reason| {
+            if reason == Reason::PrivateKey {
+                Attention::PrivateKey
+            } else {
+                Attention::Refused
+            }
+        };
+        let mut reasons: BTreeSet<Attention> = items.iter().filter_map(of_item).collect();
+        match inputs.look {
+            None => {
+                reasons.insert(Attention::SourceDown);
+            }
+            Some(look) => reasons.extend(look.refusals().map(|(_, it)| of_refusal(it.reason))),
+        }
+        if inputs.look.is_some_and(|it: &Look| !it.surplus.is_empty()) {
+            reasons.insert(Attention::Refused);
+        }
+        let undecided = items
+            .iter()
+            .any(|it| matches!(it.state, State::Settling | State::Planned));
+        if self.trusted == 0 && !undecided {
+            reasons.insert(Attention::NoTrust);
+        }
+        if self.trusted > 0
+            && self
+                .latest_expiry
+                .is_some_and(|it| it <= now.plus(expiry.critical))
+        {
+            reasons.insert(Attention::TrustEnds);
+        }
+        if self.trusted > 0
+            && !self.successor_known
+            && self.successor_due.is_some_and(|it| it <= now)
+        {
+            reasons.insert(Attention::NoSuccessor);
+        }
+        reasons
+    }
+
+    /// The end of trust, or five days after a key appeared that only a person lets in.
+    fn deadline(&self, items: &[Item]) -> Option<Timestamp> {
+        if self.attention.is_empty() {
+            return None;
+        }
+        let waits_for_person = |it: &&Item| matches!(it.state, State::Held | State::Rejected);
+        let switches = items
+            .iter()
+            .filter(waits_for_person)
+            .filter_map(|it| it.since)
+            .map(|it| it.plus(SHORTEST_NOTICE));
+        switches.chain(self.latest_expiry).min()
+    }
+}

@@ -1,0 +1,189 @@
+//! Why a certificate is in its state, in words.
+
+use std::fmt;
+
+use crate::domain::{Fingerprint, Timestamp};
+use crate::plan::trust::Evidence;
+
+/// The reason behind a state; its `Display` is what people read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// Ours, listed, read back.
+    Ours,
+    /// Listed, and not by us.
+    ByOthers,
+    /// It may go up.
+    Enough {
+        /// What was enough.
+        evidence: Evidence,
+        /// Whether its key is new.
+        is_new_key: bool,
+    },
+    /// A POST may have arrived.
+    Unsettled {
+        /// When it was made.
+        sent: Timestamp,
+        /// When the list is asked again.
+        until: Timestamp,
+    },
+    /// It should be listed, and one list lacked it.
+    Missing {
+        /// The first such list.
+        since: Timestamp,
+        /// When the list is asked again.
+        until: Timestamp,
+    },
+    /// SendGrid refused it before its first second.
+    NotBefore(Timestamp),
+    /// Our clock and SendGrid's disagree too much to believe in its end.
+    ClockInDoubt,
+    /// SendGrid answered 400.
+    Rejected {
+        /// When it is sent again.
+        until: Timestamp,
+    },
+    /// It goes when the account may ask again.
+    Backoff {
+        /// When.
+        until: Timestamp,
+    },
+    /// Too many new keys in a day.
+    KeyBudget {
+        /// The day's limit.
+        limit: u32,
+    },
+    /// Its key is that of a certificate which somebody removed at SendGrid.
+    RemovedKey(Fingerprint),
+    /// The integration wants more certificates than one may.
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// A person decided about it, and it was never seen.
+    Unseen,
+    /// A person said never.
+    DeniedByPerson(Fingerprint),
+    /// A person said never to its key.
+    DeniedKey,
+    /// Its last second has passed.
+    Over,
+    /// A newer one is trusted, and its file is gone.
+    Successor(Fingerprint),
+    /// We disabled it.
+    DisabledByUs,
+    /// Somebody removed it at SendGrid.
+    RemovedByOthers,
+    /// Its id now carries another certificate.
+    Carries(Option<Fingerprint>),
+    /// The row cannot be read.
+    Unreadable,
+    /// Another row holds the same certificate.
+    ListedTwice,
+    /// There since before our first look, in no file.
+    SinceFirstList,
+    /// It appeared at SendGrid, in no file.
+    AppearedSince,
+    /// A person knows it.
+    Known,
+}
+
+impl Why {
+    /// When something happens by itself, if that is known.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Unsettled { until, .. }
+            | Self::Missing { until, .. }
+            | Self::NotBefore(until)
+            | Self::Rejected { until }
+            | Self::Backoff { until } => Some(*until),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours => f.write_str("uploaded by us and read back"),
+            Self::ByOthers => f.write_str(
+                "at SendGrid, uploaded by somebody else; whether it is enabled is unknown",
+            ),
+            Self::Enough {
+                evidence,
+                is_new_key,
+            } => {
+                let key = if *is_new_key { "new key" } else { "known key" };
+                match evidence {
+                    Evidence::Source => write!(f, "{key}; enough: trust.require = \"source\""),
+                    Evidence::Pin => write!(f, "{key}; enough: its fingerprint is in trust.pins"),
+                    Evidence::Approval => write!(f, "{key}; enough: a person approved it"),
+                }
+            }
+            Self::Unsettled { sent, until } => write!(
+                f,
+                "sent at {} UTC, not known whether it arrived; asked again at {} UTC, not sent twice",
+                sent.hour_minute(),
+                until.hour_minute()
+            ),
+            Self::Missing { since, until } => write!(
+                f,
+                "not in SendGrid's list at {} UTC; asked again at {} UTC before anything is concluded",
+                since.hour_minute(),
+                until.hour_minute()
+            ),
+            Self::NotBefore(start) => write!(
+                f,
+                "SendGrid refused it before its start; sent again at {start}"
+            ),
+            Self::ClockInDoubt => {
+                f.write_str("this machine's clock and SendGrid's differ too much to go by its end")
+            }
+            Self::Rejected { until } => {
+                write!(
+                    f,
+                    "SendGrid answered 400; sent again at {until}, on `sync`, or when its file changes"
+                )
+            }
+            Self::Backoff { until } => write!(f, "the account may ask again at {until}"),
+            Self::KeyBudget { limit } => {
+                write!(
+                    f,
+                    "more than {limit} new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin"
+                )
+            }
+            Self::RemovedKey(other) => {
+                write!(
+                    f,
+                    "its key is that of {}, which somebody removed at SendGrid",
+                    other.short()
+                )
+            }
+            Self::TooMany { limit } => write!(
+                f,
+                "more than {limit} certificates are wanted for one integration"
+            ),
+            Self::Unseen => f.write_str("decided about, never seen"),
+            Self::DeniedByPerson(_) => f.write_str("a person said never"),
+            Self::DeniedKey => f.write_str("a person said never to its key"),
+            Self::Over => f.write_str("its last second has passed"),
+            Self::Successor(newer) => write!(f, "its file is gone and {} goes on", newer.brief()),
+            Self::DisabledByUs => f.write_str("disabled by us"),
+            Self::RemovedByOthers => {
+                f.write_str("somebody deleted it at SendGrid; it is not uploaded again by itself")
+            }
+            Self::Carries(Some(other)) => {
+                write!(f, "its row at SendGrid now carries {}", other.short())
+            }
+            Self::Carries(None) => f.write_str("its row at SendGrid now carries something else"),
+            Self::Unreadable => f.write_str("a row that cannot be read; left alone"),
+            Self::ListedTwice => f.write_str(
+                "SendGrid holds this certificate twice; harmless, and neither is touched",
+            ),
+            Self::SinceFirstList => {
+                f.write_str("at SendGrid since before our first look, in no file (inherited)")
+            }
+            Self::AppearedSince => f.write_str("appeared at SendGrid, did not come from here"),
+            Self::Known => f.write_str("not ours, and known"),
+        }
+    }
+}

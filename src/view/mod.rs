@@ -1,0 +1,3 @@
+//! The snapshot and everything that is drawn from it.
+
+pub mod snapshot;

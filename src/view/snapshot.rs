@@ -1,0 +1,193 @@
+//! Everything the daemon knows at one instant: status, metrics and page are drawn from this and from nothing else.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{
+    AccountName, Fingerprint, IntegrationId, IntegrationName, Look, SourceError, Timestamp,
+};
+use crate::plan::attention::Attention;
+use crate::plan::policy::{ExpiryPolicy, Mode};
+use crate::plan::rollover::Plan;
+
+/// The daemon at one instant.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When this was true.
+    pub at: Timestamp,
+    /// When the daemon started.
+    pub started: Timestamp,
+    /// The machine, as people call it.
+    pub host: String,
+    /// Whether a daemon stands behind this, or only its ledger.
+    pub is_live: bool,
+    /// Every configured integration, by name.
+    pub integrations: BTreeMap<IntegrationName, IntegrationSnapshot>,
+    /// Every configured account, by name.
+    pub accounts: BTreeMap<AccountName, AccountSnapshot>,
+    /// Why the ledger cannot be written; none while it can.
+    pub ledger_failure: Option<String>,
+    /// The schedule.
+    pub schedule: ScheduleSnapshot,
+    /// The last reload of the configuration: whether it was taken, and when one last was.
+    pub reload: ReloadSnapshot,
+}
+
+/// One integration at one instant.
+#[derive(Clone, Debug)]
+pub struct IntegrationSnapshot {
+    /// Its name.
+    pub name: IntegrationName,
+    /// Its account.
+    pub account: AccountName,
+    /// SendGrid's id.
+    pub integration_id: IntegrationId,
+    /// Whether we may write.
+    pub mode: Mode,
+    /// Where its certificates come from.
+    pub directory: PathBuf,
+    /// When a person is told.
+    pub expiry: ExpiryPolicy,
+    /// The last plan, made after what it wanted was applied; before the first list, made from the ledger; none if there
+    /// never was a list.
+    pub plan: Option<Arc<Plan>>,
+    /// The source.
+    pub source: SourceSnapshot,
+    /// When it was last compared with SendGrid, in this life or a former one.
+    pub compared_at: Option<Timestamp>,
+    /// Whether a pass has ended, well or not, since the daemon started.
+    pub has_passed: bool,
+    /// Why passes fail; none while they succeed.
+    pub failure: Option<PassFailure>,
+    /// The last change that was made at SendGrid.
+    pub last_change: Option<LastChange>,
+}
+
+/// Why passes fail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PassFailure {
+    /// Since when, without a success.
+    pub since: Timestamp,
+    /// One line in words.
+    pub text: String,
+    /// Whether SendGrid says that the integration, or everything in it, is not there.
+    pub is_missing: bool,
+}
+
+/// The last change at SendGrid.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LastChange {
+    /// When.
+    pub at: Timestamp,
+    /// `uploaded`.
+    pub what: String,
+    /// Which certificate.
+    pub fingerprint: Fingerprint,
+    /// From the first request to the read-back.
+    pub took: Duration,
+}
+
+/// A source at one instant.
+#[derive(Clone, Debug)]
+pub struct SourceSnapshot {
+    /// The last look; none before the first one.
+    pub look: Option<Result<Arc<Look>, SourceError>>,
+    /// When that was.
+    pub looked_at: Option<Timestamp>,
+    /// Since when it cannot be read.
+    pub down_since: Option<Timestamp>,
+    /// Whether the kernel tells of changes; else it is polled.
+    pub is_watched: bool,
+}
+
+/// One account at one instant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccountSnapshot {
+    /// Its name.
+    pub name: AccountName,
+    /// Our own ceiling.
+    pub requests_per_minute: u32,
+    /// Where the key comes from, in words; never the key: `the credential sendgrid-api-key`.
+    pub key_from: String,
+    /// Whether a new key needs a restart, because it is a copy made at start.
+    pub key_needs_restart: bool,
+    /// Whether SendGrid accepts the key; none until it has answered.
+    pub key_valid: Option<bool>,
+    /// Until when nothing is asked, and why.
+    pub backoff: Option<Backoff>,
+    /// When SendGrid last answered anything at all.
+    pub answered_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last failure in words, while there is one.
+    pub failure: Option<String>,
+    /// `X-RateLimit-Limit` as last seen.
+    pub rate_limit: Option<u64>,
+    /// `X-RateLimit-Remaining` as last seen.
+    pub rate_remaining: Option<u64>,
+    /// When the window ends, on our clock.
+    pub rate_reset: Option<Timestamp>,
+    /// Our clock minus SendGrid's, in seconds.
+    pub clock_skew: Option<f64>,
+}
+
+/// Until when an account asks nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Backoff {
+    /// Until when.
+    pub until: Timestamp,
+    /// `rate limited`, `the key was rejected`.
+    pub why: String,
+}
+
+/// The schedule at one instant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ScheduleSnapshot {
+    /// The next round.
+    pub next_run: Option<Timestamp>,
+    /// The last one that was due.
+    pub last_due: Option<Timestamp>,
+    /// The longest time between two rounds.
+    pub round: Option<Duration>,
+}
+
+/// Reloads of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReloadSnapshot {
+    /// Whether the last one was taken.
+    pub is_ok: bool,
+    /// When one last was.
+    pub succeeded_at: Timestamp,
+}
+
+impl IntegrationSnapshot {
+    /// Every reason that needs a person: the plan's own, and those that only the daemon knows.
+    pub fn attention(&self, snapshot: &Snapshot) -> std::collections::BTreeSet<Attention> {
+        let mut reasons = self
+            .plan
+            .as_ref()
+            .map(|it| it.outlook.attention.clone())
+            .unwrap_or_default();
+        if matches!(self.source.look, Some(Err(_))) {
+            reasons.insert(Attention::SourceDown);
+        } else {
+            reasons.remove(&Attention::SourceDown);
+        }
+        if self.failure.as_ref().is_some_and(|it| it.is_missing) {
+            reasons.insert(Attention::IntegrationMissing);
+        }
+        if snapshot.ledger_failure.is_some() {
+            reasons.insert(Attention::Ledger);
+        }
+        if snapshot
+            .accounts
+            .get(&self.account)
+            .is_some_and(|it| it.key_valid == Some(false))
+        {
+            reasons.insert(Attention::ApiKey);
+        }
+        reasons
+    }
+}
