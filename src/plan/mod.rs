@@ -4,10 +4,20 @@ pub mod attention;
 pub mod book;
 pub mod entry;
 pub mod gate;
+mod holds;
+pub mod listing;
 pub mod outlook;
 pub mod policy;
+mod refine;
 pub mod rollover;
 pub mod settle;
+mod sides;
+pub mod source;
 pub mod state;
 pub mod trust;
 pub mod why;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

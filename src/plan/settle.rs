@@ -1,13 +1,13 @@
-//! What a look at the source and a list from SendGrid teach the book. Nothing is sent because of what stands here.
+//! What a list from SendGrid teaches the book. Nothing is sent because of what stands here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::domain::{
-    Certificate, CertificateId, FileVerdict, Fingerprint, Look, Moment, Row, RowContent,
-};
-use crate::plan::book::{Belief, Book, InSource, Intent, Standing};
+use crate::domain::text::{count, span};
+use crate::domain::{CertificateId, Fingerprint, Moment, Row, RowContent};
+use crate::plan::book::{Belief, Book, Intent, Standing};
 use crate::plan::entry::{Entry, What};
+use crate::plan::listing::Listing;
 use crate::plan::policy::DeliveryPolicy;
 
 /// What a GET by id said about a row that is missing from the list.
@@ -38,116 +38,6 @@ pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
     step.map_or(delivery.settle, |it| {
         delivery.settle.max(Duration::from_secs(*it))
     })
-}
-
-/// Notes what a whole look saw: what appeared, and, if the source is healthy, what is gone from it.
-pub fn note_source(book: &mut Book, look: &Look, now: &Moment) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut accepted: BTreeMap<Fingerprint, Vec<std::path::PathBuf>> = BTreeMap::new();
-    for file in &look.files {
-        let FileVerdict::Accepted { certificates, .. } = &file.verdict else {
-            continue;
-        };
-        for certificate in certificates {
-            accepted
-                .entry(certificate.fingerprint())
-                .or_default()
-                .push(file.path.clone());
-            let belief = book.belief(certificate);
-            if belief.source == InSource::Never {
-                let name = file.path.file_name().unwrap_or(file.path.as_os_str());
-                let name = crate::domain::text::printable_path(std::path::Path::new(name));
-                let owner = file.owner.split(' ').next().unwrap_or_default().to_owned();
-                entries.push(
-                    Entry::new(now.wall, What::Seen, Some(certificate.fingerprint()), name)
-                        .by(owner),
-                );
-            }
-            if !matches!(belief.source, InSource::Present { .. }) {
-                belief.source = InSource::Present {
-                    since: now.clone(),
-                    paths: Vec::new(),
-                };
-            }
-        }
-    }
-    let healthy = look.is_healthy();
-    for (fingerprint, belief) in &mut book.beliefs {
-        let InSource::Present { paths, .. } = &mut belief.source else {
-            continue;
-        };
-        match accepted.remove(fingerprint) {
-            Some(now_in) => *paths = now_in,
-            None if healthy => belief.source = InSource::Gone { since: now.clone() },
-            None => {}
-        }
-    }
-    entries
-}
-
-/// The list by fingerprint and by id.
-pub struct Listing<'a> {
-    by_fingerprint: BTreeMap<Fingerprint, Vec<(Option<&'a CertificateId>, &'a Certificate)>>,
-    by_id: BTreeMap<&'a CertificateId, &'a RowContent>,
-    nameless_unreadable: bool,
-}
-
-impl<'a> Listing<'a> {
-    /// Indexes a complete list.
-    pub fn new(rows: &'a [Row]) -> Self {
-        let mut by_fingerprint: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for row in rows {
-            if let Some(certificate) = row.certificate() {
-                by_fingerprint
-                    .entry(certificate.fingerprint())
-                    .or_default()
-                    .push((row.id.as_ref(), certificate));
-            }
-        }
-        let by_id = rows
-            .iter()
-            .filter_map(|it| Some((it.id.as_ref()?, &it.content)))
-            .collect();
-        let nameless_unreadable = rows
-            .iter()
-            .any(|it| it.id.is_none() && it.content == RowContent::Undecodable);
-        Self {
-            by_fingerprint,
-            by_id,
-            nameless_unreadable,
-        }
-    }
-
-    /// The ids under which a certificate is listed, in the list's order; empty if it is not.
-    pub fn ids(&self, fingerprint: Fingerprint) -> Vec<Option<&'a CertificateId>> {
-        self.by_fingerprint
-            .get(&fingerprint)
-            .map(|it| it.iter().map(|(id, _)| *id).collect())
-            .unwrap_or_default()
-    }
-
-    /// What the row of this id holds, if there is one.
-    pub fn row(&self, id: &CertificateId) -> Option<&'a RowContent> {
-        self.by_id.get(id).copied()
-    }
-
-    /// Whether a row that cannot be read may be what an open intent stored.
-    pub fn may_hide(&self, intent: &Intent, unreadable_before: &BTreeSet<CertificateId>) -> bool {
-        match &intent.id {
-            Some(id) => self.row(id) == Some(&RowContent::Undecodable),
-            None => {
-                self.nameless_unreadable
-                    || self.unreadable().any(|it| !unreadable_before.contains(it))
-            }
-        }
-    }
-
-    fn unreadable(&self) -> impl Iterator<Item = &'a CertificateId> {
-        self.by_id
-            .iter()
-            .filter(|(_, content)| ***content == RowContent::Undecodable)
-            .map(|(id, _)| *id)
-    }
 }
 
 /// The ids that a GET must be asked about before [`settle`] can conclude that they are gone.
@@ -225,7 +115,9 @@ pub fn settle(
         return Err(Unreachable);
     }
     entries.extend(view.meet_strangers(&mut after));
-    after.unreadable = listing.unreadable().cloned().collect();
+    let is_open = after.open_intents() > 0; // then a new unreadable row stays a suspect until the intent is settled
+    let known = |it: &&CertificateId| !is_open || book.unreadable.contains(*it);
+    after.unreadable = listing.unreadable().filter(known).cloned().collect();
     after.first_list.get_or_insert(now.wall);
     after.last_list = Some(now.wall);
     *book = after;
@@ -289,8 +181,8 @@ impl View<'_> {
                 if intent.id.is_some() && intent.lists == 0 {
                     return entry(What::Trusted, format!("read back, id {id}"));
                 }
-                let after = crate::domain::text::span(self.now.elapsed_since(&intent.at));
-                let rows = crate::domain::text::count(ids.len(), "row", "rows");
+                let after = span(self.now.elapsed_since(&intent.at));
+                let rows = count(ids.len(), "row", "rows");
                 entry(
                     What::Settled,
                     format!("found after {after}, {rows}, id {id}"),
@@ -343,7 +235,7 @@ impl View<'_> {
             .is_none_or(|it| self.reads.get(it) == Some(&ReadBack::NotThere));
         if is_ripe(belief, &intent, self.delivery, self.now) && asked {
             belief.standing = Standing::Seen;
-            let after = crate::domain::text::span(self.now.elapsed_since(&intent.at));
+            let after = span(self.now.elapsed_since(&intent.at));
             let detail = format!(
                 "not there after {after} and {} lists",
                 intent.lists.saturating_add(1)

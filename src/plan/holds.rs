@@ -1,0 +1,118 @@
+//! What is held back although each certificate alone might go, and what a newer one makes of an older.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{Certificate, Fingerprint, PublicKeyId, Timestamp};
+use crate::plan::book::{Belief, InSource, KEY_BUDGET_PERIOD};
+use crate::plan::rollover::{Inputs, Item, MOST_WANTED, upload_order};
+use crate::plan::sides::Sides;
+use crate::plan::state::State;
+use crate::plan::trust::Evidence;
+use crate::plan::why::Why;
+
+/// Holds what is wanted beyond the limit of an integration, by fingerprint order.
+pub(super) fn hold_surplus(items: &mut [Item], sides: &Sides<'_>) {
+    if sides.wanted.len() <= MOST_WANTED {
+        return;
+    }
+    let surplus: BTreeSet<Fingerprint> = sides.wanted.keys().skip(MOST_WANTED).copied().collect();
+    for item in items.iter_mut().filter(|it| it.state == State::Planned) {
+        if item.fingerprint.is_some_and(|it| surplus.contains(&it)) {
+            item.state = State::Held;
+            item.why = Why::TooMany { limit: MOST_WANTED };
+        }
+    }
+}
+
+/// Holds new keys beyond the day's budget. Before the integration's first trusted certificate there is no budget.
+pub(super) fn spend_key_budget(items: &mut [Item], inputs: &Inputs<'_>) {
+    let limit = inputs.policy.trust.new_keys_per_day;
+    let ever_trusted = inputs
+        .book
+        .beliefs
+        .values()
+        .any(|it| it.trusted_since.is_some());
+    if limit == 0 || !ever_trusted {
+        return;
+    }
+    let mut spent: BTreeSet<PublicKeyId> = inputs
+        .book
+        .beliefs
+        .values()
+        .filter(|it| {
+            let recent = |at| inputs.now.elapsed_since(at) < KEY_BUDGET_PERIOD;
+            it.new_key.as_ref().is_some_and(recent)
+        })
+        .filter_map(Belief::key_id)
+        .collect();
+    items.sort_by_key(upload_order);
+    for item in items.iter_mut().filter(|it| it.state == State::Planned) {
+        let Why::Enough {
+            evidence: Evidence::Source,
+            is_new_key: true,
+        } = item.why
+        else {
+            continue;
+        };
+        let Some(key) = item.certificate.as_ref().map(Certificate::key_id) else {
+            continue;
+        };
+        if spent.contains(&key) {
+            continue;
+        }
+        if spent.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            item.state = State::Held;
+            item.why = Why::KeyBudget { limit };
+        } else {
+            spent.insert(key);
+        }
+    }
+}
+
+/// A trusted certificate whose file is gone, while one that ends later is trusted, counts no more.
+pub(super) fn demote_superseded(items: &mut [Item], inputs: &Inputs<'_>) {
+    let now = inputs.now.wall;
+    let is_gone = |it: &Item| {
+        let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
+        it.paths.is_empty() && belief.is_some_and(|it| matches!(it.source, InSource::Gone { .. }))
+    };
+    let newest = items
+        .iter()
+        .filter(|it| it.state.is_trust() && !is_gone(it))
+        .filter_map(|it| it.certificate.as_ref())
+        .filter(|it| it.validity().is_valid(now))
+        .max_by_key(|it| it.validity().not_after)
+        .cloned();
+    let Some(newest) = newest else { return };
+    for item in items.iter_mut() {
+        let older = item
+            .certificate
+            .as_ref()
+            .is_some_and(|it| it.validity().not_after <= newest.validity().not_after);
+        if !older || !is_gone(item) {
+            continue;
+        }
+        match item.state {
+            State::Trusted => {
+                item.state = State::Superseded;
+                item.why = Why::Successor(newest.fingerprint());
+            }
+            State::Found => {
+                item.state = State::Inherited;
+                item.why = Why::Successor(newest.fingerprint());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A removed certificate that no file asks for is a person's business only while nothing else is trusted.
+pub(super) fn drop_quiet_tombstones(items: &mut Vec<Item>, now: Timestamp) {
+    let valid = |it: &Item| {
+        it.certificate
+            .as_ref()
+            .is_some_and(|it| it.validity().is_valid(now))
+    };
+    let is_covered = items.iter().any(|it| it.state.is_trust() && valid(it));
+    items.retain(|it| it.state != State::Removed || !it.paths.is_empty() || !is_covered);
+}

@@ -1,0 +1,159 @@
+//! What policy, time and the rest of the book make of a cell of the state table.
+
+use std::time::Duration;
+
+use crate::domain::{Certificate, Fingerprint, RowContent};
+use crate::plan::book::{Belief, Standing, Word};
+use crate::plan::settle::settle_window;
+use crate::plan::sides::{Sides, Wanted};
+use crate::plan::state::State;
+use crate::plan::trust::{Trust, trust};
+use crate::plan::why::Why;
+
+impl Sides<'_> {
+    /// What policy, time and the rest of the book make of a cell of the table.
+    pub(super) fn refine(
+        &self,
+        state: State,
+        fingerprint: Fingerprint,
+        certificate: Option<&Certificate>,
+        belief: Option<&Belief>,
+        wanted: Option<&Wanted<'_>>,
+        is_over: bool,
+    ) -> (State, Why) {
+        let now = self.inputs.now;
+        let delivery = &self.inputs.policy.delivery;
+        match state {
+            State::Planned => match (certificate, wanted) {
+                (Some(_), Some(_)) if is_over => (State::Waiting, Why::ClockInDoubt),
+                (Some(certificate), Some(wanted)) => self.decide(certificate, belief, wanted),
+                _ => (State::Held, Why::Unseen),
+            },
+            State::Trusted if certificate.is_some_and(|it| it.validity().is_ahead(now.wall)) => {
+                (State::Ahead, Why::Ours)
+            }
+            State::Found => (state, Why::ByOthers),
+            State::Settling => {
+                let why = match belief {
+                    Some(Belief {
+                        standing: Standing::Intent(intent),
+                        posts,
+                        ..
+                    }) => {
+                        let window = settle_window(*posts, delivery);
+                        let end = now.when_elapsed(&intent.at, window);
+                        Why::Unsettled {
+                            sent: intent.at.wall,
+                            until: end.max(now.wall.plus(LOOK_AGAIN)),
+                        }
+                    }
+                    Some(Belief {
+                        missing: Some(first),
+                        ..
+                    }) => {
+                        let end = now.when_elapsed(first, delivery.settle);
+                        Why::Missing {
+                            since: first.wall,
+                            until: end.max(now.wall.plus(LOOK_AGAIN)),
+                        }
+                    }
+                    _ => Why::Missing {
+                        since: now.wall,
+                        until: now.wall.plus(delivery.settle),
+                    },
+                };
+                (state, why)
+            }
+            State::Removed => (state, Why::RemovedByOthers),
+            State::Replaced => {
+                let other = belief
+                    .and_then(Belief::id)
+                    .and_then(|it| self.listing.row(it));
+                let other = match other {
+                    Some(RowContent::Certificate(other)) => Some(other.fingerprint()),
+                    _ => None,
+                };
+                (state, Why::Carries(other))
+            }
+            State::Unmanaged => match belief {
+                Some(Belief {
+                    word: Some(Word::Acknowledged),
+                    ..
+                }) => (State::Acknowledged, Why::Known),
+                Some(Belief {
+                    standing:
+                        Standing::Foreign {
+                            inherited: true, ..
+                        },
+                    ..
+                }) => (State::Inherited, Why::SinceFirstList),
+                _ => (state, Why::AppearedSince),
+            },
+            State::Denied => (state, Why::DeniedByPerson(fingerprint)),
+            State::Expired => (state, Why::Over),
+            State::Disabled => (state, Why::DisabledByUs),
+            State::Undecodable => (state, Why::Unreadable),
+            State::Trusted
+            | State::Ahead
+            | State::Waiting
+            | State::Held
+            | State::Rejected
+            | State::Superseded
+            | State::Duplicate
+            | State::Inherited
+            | State::Acknowledged
+            | State::Orphaned => (state, Why::Ours),
+        }
+    }
+
+    /// Whether a certificate that could go up may.
+    fn decide(
+        &self,
+        certificate: &Certificate,
+        belief: Option<&Belief>,
+        wanted: &Wanted<'_>,
+    ) -> (State, Why) {
+        let policy = self.inputs.policy;
+        let now = self.inputs.now;
+        let key = certificate.key_id();
+        if self.denied_keys.contains(&key) {
+            return (State::Denied, Why::DeniedKey);
+        }
+        if let Some(removed) = self.removed_keys.get(&key) {
+            return (State::Held, Why::RemovedKey(*removed));
+        }
+        if let Some(rejection) = belief.and_then(|it| it.rejection.as_ref()) {
+            if certificate.validity().is_ahead(now.wall) {
+                return (
+                    State::Waiting,
+                    Why::NotBefore(certificate.validity().not_before),
+                );
+            }
+            let rest = policy
+                .delivery
+                .refused_hold
+                .saturating_sub(now.elapsed_since(&rejection.at));
+            if rejection.stamp == wanted.stamp && rest > Duration::ZERO {
+                return (
+                    State::Rejected,
+                    Why::Rejected {
+                        until: now.wall.plus(rest),
+                    },
+                );
+            }
+        }
+        let is_new_key = !self.trusted_keys.contains(&key);
+        match trust(certificate, belief, &policy.trust) {
+            Trust::Enough(evidence) => (
+                State::Planned,
+                Why::Enough {
+                    evidence,
+                    is_new_key,
+                },
+            ),
+        }
+    }
+}
+
+/// How long to wait, at least, before asking again about something that is not settled.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);

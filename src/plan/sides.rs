@@ -1,0 +1,202 @@
+//! The three sides of a plan, indexed: what files ask for, what SendGrid lists, and which keys are spoken for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::domain::{
+    Certificate, CertificateId, FileVerdict, Fingerprint, Look, PublicKeyId, Row, RowContent,
+};
+use crate::plan::book::{Belief, Standing, Word};
+use crate::plan::listing::Listing;
+use crate::plan::rollover::{Inputs, Item};
+use crate::plan::state::{Believed, Listed, State};
+use crate::plan::why::Why;
+
+/// What an accepted file says of a certificate.
+pub(super) struct Wanted<'a> {
+    pub(super) certificate: &'a Certificate,
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) stamp: String,
+}
+
+/// The sides, and what follows from them before any policy.
+pub(super) struct Sides<'a> {
+    pub(super) inputs: &'a Inputs<'a>,
+    pub(super) listing: Listing<'a>,
+    pub(super) wanted: BTreeMap<Fingerprint, Wanted<'a>>,
+    pub(super) denied_keys: BTreeSet<PublicKeyId>,
+    pub(super) removed_keys: BTreeMap<PublicKeyId, Fingerprint>,
+    pub(super) trusted_keys: BTreeSet<PublicKeyId>,
+}
+
+impl<'a> Sides<'a> {
+    pub(super) fn new(inputs: &'a Inputs<'a>) -> Self {
+        let listing = Listing::new(inputs.rows);
+        let beliefs = || inputs.book.beliefs.iter();
+        let denied_keys = beliefs()
+            .filter(|(_, it)| it.word == Some(Word::Denied))
+            .filter_map(|(_, it)| it.key_id());
+        let removed = beliefs().filter(|(_, it)| matches!(it.standing, Standing::Removed { .. }));
+        let is_over = |it: &Belief| {
+            it.certificate
+                .as_ref()
+                .is_none_or(|it| it.validity().is_over(inputs.now.wall))
+        };
+        let trusted = beliefs().filter(|(fingerprint, it)| {
+            matches!(it.standing, Standing::Confirmed(_))
+                && !listing.ids(**fingerprint).is_empty()
+                && !is_over(it)
+        });
+        Self {
+            denied_keys: denied_keys.collect(),
+            removed_keys: removed
+                .filter_map(|(fingerprint, it)| Some((it.key_id()?, *fingerprint)))
+                .collect(),
+            trusted_keys: trusted.filter_map(|(_, it)| it.key_id()).collect(),
+            wanted: wanted(inputs.look),
+            listing,
+            inputs,
+        }
+    }
+
+    /// Everything that any of the three sides knows.
+    pub(super) fn fingerprints(&self) -> BTreeSet<Fingerprint> {
+        let listed = self
+            .inputs
+            .rows
+            .iter()
+            .filter_map(|it| it.certificate())
+            .map(Certificate::fingerprint);
+        self.inputs
+            .book
+            .beliefs
+            .keys()
+            .copied()
+            .chain(self.wanted.keys().copied())
+            .chain(listed)
+            .collect()
+    }
+
+    /// What the list says of a certificate.
+    pub(super) fn listed(&self, belief: Option<&Belief>, ids: &[Option<&CertificateId>]) -> Listed {
+        let known = belief.and_then(Belief::id);
+        match (ids, known) {
+            ([], None) => match belief.map(|it| &it.standing) {
+                Some(Standing::Intent(intent))
+                    if self.listing.may_hide(intent, &self.inputs.book.unreadable) =>
+                {
+                    Listed::Undecodable
+                }
+                _ => Listed::No,
+            },
+            ([], Some(id)) => match self.listing.row(id) {
+                None => Listed::No,
+                Some(RowContent::Certificate(_)) => Listed::Other,
+                Some(RowContent::Undecodable) => Listed::Undecodable,
+            },
+            ([Some(id)], Some(known)) if *id == known && !is_foreign(belief) => Listed::Ours,
+            ([_], _) => Listed::Found,
+            ([_, _, ..], _) => Listed::Twice,
+        }
+    }
+
+    /// Rows that are things of their own: unreadable ones, and the surplus of certificates listed more than once.
+    pub(super) fn odd_rows(&self) -> Vec<Item> {
+        let item = |row: &Row, state, why| Item {
+            certificate: row.certificate().cloned(),
+            fingerprint: row.certificate().map(Certificate::fingerprint),
+            id: row.id.clone(),
+            state,
+            why,
+            paths: Vec::new(),
+            since: None,
+            is_listed: true,
+        };
+        let mut kept = BTreeSet::new();
+        let known: BTreeSet<&CertificateId> = self
+            .inputs
+            .book
+            .beliefs
+            .values()
+            .filter_map(Belief::id)
+            .collect();
+        let is_known = |row: &Row| row.id.as_ref().is_some_and(|it| known.contains(it));
+        let mut items = Vec::new();
+        for row in self.inputs.rows {
+            match row.certificate() {
+                None if !is_known(row) => {
+                    items.push(item(row, State::Undecodable, Why::Unreadable));
+                }
+                None => {}
+                Some(certificate) => {
+                    let fingerprint = certificate.fingerprint();
+                    let keeps = self.keeper(fingerprint) == row.id.as_ref();
+                    if !keeps || !kept.insert(fingerprint) {
+                        items.push(item(row, State::Duplicate, Why::ListedTwice));
+                    }
+                }
+            }
+        }
+        items
+    }
+
+    /// The id of the row that stands for a certificate: ours, else the first.
+    fn keeper(&self, fingerprint: Fingerprint) -> Option<&CertificateId> {
+        let ids = self.listing.ids(fingerprint);
+        let ours = self
+            .inputs
+            .book
+            .beliefs
+            .get(&fingerprint)
+            .and_then(Belief::id);
+        ids.iter()
+            .copied()
+            .find(|it| it.is_some() && *it == ours)
+            .or_else(|| ids.first().copied())
+            .flatten()
+    }
+}
+
+fn wanted(look: Option<&Look>) -> BTreeMap<Fingerprint, Wanted<'_>> {
+    let mut wanted: BTreeMap<Fingerprint, Wanted<'_>> = BTreeMap::new();
+    for file in look.map(|it| it.files.as_slice()).unwrap_or_default() {
+        let FileVerdict::Accepted { certificates, .. } = &file.verdict else {
+            continue;
+        };
+        for certificate in certificates {
+            let entry = wanted
+                .entry(certificate.fingerprint())
+                .or_insert_with(|| Wanted {
+                    certificate,
+                    paths: Vec::new(),
+                    stamp: String::new(),
+                });
+            entry.paths.push(file.path.clone());
+            entry.stamp.push_str(&file.stamp);
+            entry.stamp.push(' ');
+        }
+    }
+    wanted
+}
+fn is_foreign(belief: Option<&Belief>) -> bool {
+    matches!(
+        belief,
+        Some(Belief {
+            standing: Standing::Foreign { .. },
+            ..
+        })
+    )
+}
+
+/// The ledger's side of the table. A person's deny speaks where nothing was sent, and answers a removal.
+pub(super) fn believed(belief: &Belief) -> Believed {
+    match (&belief.standing, belief.word) {
+        (Standing::Intent(_), _) => Believed::Intent,
+        (Standing::Confirmed(_), _) => Believed::Confirmed,
+        (Standing::Disabled(_), _) => Believed::Disabled,
+        (_, Some(Word::Denied)) => Believed::Denied,
+        (Standing::Removed { .. }, _) => Believed::Removed,
+        (Standing::Foreign { .. }, _) if belief.missing.is_some() => Believed::Confirmed,
+        (Standing::Seen | Standing::Foreign { .. }, _) => Believed::Unknown,
+    }
+}

@@ -1,0 +1,264 @@
+//! A small world for the tests of the pure core: a source, a model SendGrid, a book and a clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::{
+    BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
+    Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
+};
+use crate::plan::book::{Book, PostOutcome};
+use crate::plan::entry::Entry;
+use crate::plan::policy::{DeliveryPolicy, ExpiryPolicy, Mode, Policy, TrustPolicy};
+use crate::plan::rollover::{Action, Inputs, Plan, plan};
+use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
+use crate::plan::source::note_source;
+
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+
+/// 2026-11-24T09:00:00Z.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_510_800);
+
+/// A certificate of a name, with a key of a name, ending in so many days.
+pub(crate) fn certificate(name: &str, key: &str, days: i64) -> Certificate {
+    let end = NOW.as_secs() + days * 86_400;
+    let start = (end - 366 * 86_400).min(NOW.as_secs() - 86_400);
+    certificate_valid(name, key, start, end)
+}
+
+pub(crate) fn certificate_valid(name: &str, key: &str, start: i64, end: i64) -> Certificate {
+    let validity = Validity {
+        not_before: Timestamp::from_secs(start),
+        not_after: Timestamp::from_secs(end),
+    };
+    Certificate::new(CertificateParts {
+        der: format!("{name} {key} {start} {end}").as_bytes(),
+        subject_public_key_info: key.as_bytes(),
+        validity,
+        subject: format!("CN={name}"),
+        issuer: format!("CN={name}"),
+        self_issued: true,
+        serial: &[1],
+        key: KeyAlgorithm::Rsa(2048),
+        signature: SignatureHash::Sha256,
+        remarks: Vec::new(),
+    })
+}
+
+/// What becomes of the next POSTs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// Stored and answered.
+    Well,
+    /// Stored, and the answer is lost.
+    AnswerLost,
+    /// Not stored, and nobody says so.
+    RequestLost,
+    /// 400.
+    Refused,
+}
+
+pub(crate) struct World {
+    pub(crate) now: Moment,
+    pub(crate) policy: Policy,
+    pub(crate) files: BTreeMap<String, FileVerdict>,
+    pub(crate) source_up: bool,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) book: Book,
+    pub(crate) fate: Fate,
+    pub(crate) posts: Vec<Fingerprint>,
+    pub(crate) history: Vec<Entry>,
+    next_id: u64,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let policy = Policy {
+            mode: Mode::Manage,
+            trust: TrustPolicy {
+                pins: BTreeSet::new(),
+                new_keys_per_day: 0,
+            },
+            expiry: ExpiryPolicy {
+                successor: 45 * DAY,
+                warn: 30 * DAY,
+                critical: 7 * DAY,
+            },
+            delivery: DeliveryPolicy {
+                settle: Duration::from_secs(180),
+                refused_hold: DAY,
+            },
+        };
+        Self {
+            now: Moment {
+                wall: NOW,
+                boot: BootId::new("boot"),
+                since_boot: Duration::from_secs(1000),
+            },
+            policy,
+            files: BTreeMap::new(),
+            source_up: true,
+            rows: Vec::new(),
+            book: Book::default(),
+            fate: Fate::Well,
+            posts: Vec::new(),
+            history: Vec::new(),
+            next_id: 66_138_975,
+        }
+    }
+
+    pub(crate) fn file(&mut self, name: &str, certificates: &[&Certificate]) {
+        let certificates = certificates.iter().map(|it| (*it).clone()).collect();
+        let verdict = FileVerdict::Accepted {
+            certificates,
+            refused: Vec::new(),
+            notes: Vec::new(),
+        };
+        self.files.insert(name.to_owned(), verdict);
+    }
+
+    pub(crate) fn refuse(&mut self, name: &str) {
+        let refusal = Refusal::new(Reason::PemMalformed, "the text stops");
+        self.files
+            .insert(name.to_owned(), FileVerdict::Refused(refusal));
+    }
+
+    /// Somebody else puts a row at SendGrid.
+    pub(crate) fn row(&mut self, certificate: &Certificate) -> CertificateId {
+        let id = CertificateId::parse(&self.next_id.to_string()).unwrap();
+        self.next_id += 1;
+        self.rows.push(Row {
+            id: Some(id.clone()),
+            content: RowContent::Certificate(Box::new(certificate.clone())),
+        });
+        id
+    }
+
+    pub(crate) fn sleep(&mut self, duration: Duration) {
+        self.now = self.now.plus(duration);
+    }
+
+    pub(crate) fn look(&self) -> Option<Look> {
+        let file = |(name, verdict): (&String, &FileVerdict)| LookedFile {
+            path: PathBuf::from(format!("/certificates/{name}")),
+            owner: "root 0644".to_owned(),
+            stamp: format!("{name} {verdict:?}"),
+            changed: NOW,
+            verdict: verdict.clone(),
+        };
+        let files = self.files.iter().map(file).collect();
+        self.source_up.then(|| Look {
+            files,
+            ..Look::default()
+        })
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan_with(self.look().as_ref())
+    }
+
+    fn plan_with(&self, look: Option<&Look>) -> Plan {
+        let (rows, book, policy) = (self.rows.as_slice(), &self.book, &self.policy);
+        plan(&Inputs {
+            look,
+            rows,
+            book,
+            policy,
+            is_skewed: false,
+            now: &self.now,
+        })
+    }
+
+    /// Looks, lists, settles and plans, and sends nothing.
+    pub(crate) fn observe(&mut self) -> Result<Plan, Unreachable> {
+        if let Some(look) = self.look() {
+            self.history
+                .extend(note_source(&mut self.book, &look, &self.now));
+        }
+        self.list()?;
+        Ok(self.plan())
+    }
+
+    fn list(&mut self) -> Result<(), Unreachable> {
+        let delivery = self.policy.delivery;
+        let ids = suspects(&self.book, &self.rows, &delivery, &self.now);
+        let read = |id: CertificateId| {
+            let row = self.rows.iter().find(|it| it.id.as_ref() == Some(&id));
+            let back = row.map_or(ReadBack::NotThere, |it| {
+                it.certificate()
+                    .map_or(ReadBack::Unclear, |it| ReadBack::Holds(it.fingerprint()))
+            });
+            (id, back)
+        };
+        let reads = ids.into_iter().map(read).collect();
+        self.history.extend(settle(
+            &mut self.book,
+            &self.rows,
+            &reads,
+            &delivery,
+            &self.now,
+        )?);
+        Ok(())
+    }
+
+    /// One whole pass; what it planned before it acted.
+    pub(crate) fn pass(&mut self) -> Plan {
+        let plan = self.observe().expect("reachable");
+        for action in &plan.actions {
+            let Action::Upload {
+                certificate,
+                is_new_key,
+                stamp,
+                ..
+            } = action;
+            self.book.intend(certificate, *is_new_key, &self.now);
+            self.posts.push(certificate.fingerprint());
+            let outcome = match self.fate {
+                Fate::Well => {
+                    let id = self.row(certificate);
+                    PostOutcome::Answered {
+                        id: Some(id),
+                        status: 200,
+                        took: Duration::from_millis(1),
+                    }
+                }
+                Fate::AnswerLost => {
+                    self.row(certificate);
+                    PostOutcome::Unknown("no answer".to_owned())
+                }
+                Fate::RequestLost => PostOutcome::Unknown("no answer".to_owned()),
+                Fate::Refused => PostOutcome::Rejected("400".to_owned()),
+            };
+            let entries = self
+                .book
+                .record(certificate.fingerprint(), &outcome, stamp, &self.now);
+            self.history.extend(entries);
+        }
+        if !plan.actions.is_empty() {
+            self.list().expect("reachable");
+        }
+        plan
+    }
+
+    /// `state` of a certificate in the plan of now; `-` if it has none.
+    pub(crate) fn state(&self, certificate: &Certificate) -> &'static str {
+        let plan = self.plan();
+        let item = plan
+            .items
+            .iter()
+            .find(|it| it.fingerprint == Some(certificate.fingerprint()));
+        item.map_or("-", |it| it.state.word())
+    }
+
+    pub(crate) fn rows_of(&self, certificate: &Certificate) -> usize {
+        self.rows
+            .iter()
+            .filter(|it| it.certificate() == Some(certificate))
+            .count()
+    }
+
+    pub(crate) fn words(&self) -> Vec<&'static str> {
+        self.history.iter().map(|it| it.what.word()).collect()
+    }
+}

@@ -1,0 +1,599 @@
+//! The pure core in its small world.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::domain::{Certificate, RowContent};
+use crate::plan::attention::Attention;
+use crate::plan::policy::Mode;
+use crate::plan::settle::Unreachable;
+use crate::plan::testing::{DAY, Fate, NOW, World, certificate, certificate_valid};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn attention(world: &World) -> Vec<&'static str> {
+    world
+        .plan()
+        .outlook
+        .attention
+        .iter()
+        .map(|it| it.word())
+        .collect()
+}
+
+#[test]
+fn a_new_file_is_uploaded_once_and_read_back() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    let plan = world.pass();
+    assert_eq!(plan.actions.len(), 1);
+    assert_eq!(world.state(&okta), "trusted");
+    assert!(world.pass().actions.is_empty(), "planning again is a no-op");
+    assert_eq!(world.posts.len(), 1);
+    assert_eq!(world.words(), ["seen", "uploaded", "trusted"]);
+    let outlook = world.plan().outlook;
+    assert!(outlook.in_step);
+    assert_eq!((outlook.trusted, outlook.open_intents), (1, 0));
+}
+
+#[test]
+fn what_is_listed_already_is_found_and_not_sent() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.row(&okta);
+    assert!(world.pass().actions.is_empty());
+    assert_eq!(world.state(&okta), "found");
+    assert_eq!(world.plan().outlook.trusted, 1);
+}
+
+#[test]
+fn strangers_of_the_first_list_are_inherited_and_later_ones_unmanaged() {
+    let mut world = World::new();
+    let (old, rogue) = (
+        certificate("old", "k0", 100),
+        certificate("rogue", "k9", 900),
+    );
+    world.row(&old);
+    world.pass();
+    assert_eq!(world.state(&old), "inherited");
+    world.row(&rogue);
+    world.pass();
+    assert_eq!(world.state(&old), "inherited");
+    assert_eq!(world.state(&rogue), "unmanaged");
+    assert!(attention(&world).contains(&"unmanaged"));
+}
+
+#[test]
+fn a_lost_answer_is_found_by_fingerprint() {
+    let mut world = World::new();
+    world.fate = Fate::AnswerLost;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    assert_eq!(world.rows_of(&okta), 1);
+    assert_eq!(world.state(&okta), "trusted");
+    assert_eq!(world.words(), ["seen", "uploaded", "settled"]);
+}
+
+#[test]
+fn a_lost_request_is_repeated_only_after_the_window_and_two_lists() {
+    let mut world = World::new();
+    world.fate = Fate::RequestLost;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    let (mut sent_at, mut due) = (Vec::new(), NOW);
+    for second in 0..(8 * 3600_u64) {
+        if due <= world.now.wall {
+            let before = world.posts.len();
+            world.pass();
+            due = world.plan().due.expect("something waits");
+            if world.posts.len() > before {
+                sent_at.push(second);
+            }
+        }
+        world.sleep(Duration::from_secs(1));
+    }
+    let waits: Vec<u64> = sent_at.windows(2).map(|it| it[1] - it[0]).collect();
+    assert_eq!(waits, [180, 900, 3600, 21_600], "settle, 15 min, 1 h, 6 h");
+    assert_eq!(world.state(&okta), "settling");
+    assert!(!world.plan().outlook.in_step);
+}
+
+#[test]
+fn a_late_row_inside_the_window_is_the_only_one() {
+    let mut world = World::new();
+    world.fate = Fate::RequestLost;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    world.sleep(MINUTE);
+    world.pass();
+    world.row(&okta); // the server stores it a minute later
+    world.sleep(10 * MINUTE);
+    world.pass();
+    assert_eq!((world.posts.len(), world.rows_of(&okta)), (1, 1));
+    assert_eq!(world.state(&okta), "trusted");
+}
+
+#[test]
+fn an_unreadable_new_row_may_be_the_lost_post() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.pass();
+    world.file("okta.pem", &[&okta]);
+    world.fate = Fate::RequestLost;
+    world.pass();
+    let id = world.row(&okta);
+    world.rows.last_mut().unwrap().content = RowContent::Undecodable;
+    for _ in 0..20 {
+        world.sleep(60 * MINUTE);
+        world.pass();
+    }
+    assert_eq!(world.posts.len(), 1, "row {id} may be it");
+    assert_eq!(world.state(&okta), "settling");
+}
+
+#[test]
+fn an_unreadable_row_from_before_stops_no_upload() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.row(&certificate("garbage", "k0", 1));
+    world.rows[0].content = RowContent::Undecodable;
+    world.pass();
+    world.file("okta.pem", &[&okta]);
+    world.fate = Fate::RequestLost;
+    world.pass();
+    world.sleep(4 * MINUTE);
+    world.fate = Fate::Well;
+    world.pass();
+    assert_eq!(world.state(&okta), "trusted");
+    assert!(
+        attention(&world).contains(&"unmanaged"),
+        "the unreadable row needs a person"
+    );
+}
+
+#[test]
+fn a_deleted_certificate_is_removed_only_after_two_lists_a_window_apart() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("a.pem", &[&a]);
+    world.file("b.pem", &[&b]);
+    world.pass();
+    world.rows.retain(|it| it.certificate() != Some(&a));
+    world.pass();
+    assert_eq!(world.state(&a), "settling");
+    assert!(!world.plan().outlook.in_step);
+    world.sleep(MINUTE);
+    world.pass();
+    assert_eq!(world.state(&a), "settling");
+    world.sleep(3 * MINUTE);
+    world.pass();
+    assert_eq!(world.state(&a), "removed");
+    assert!(attention(&world).contains(&"removed"));
+    for _ in 0..10 {
+        world.sleep(DAY);
+        world.pass();
+    }
+    assert_eq!(world.posts.len(), 2, "never uploaded again by itself");
+}
+
+#[test]
+fn the_key_of_a_removed_certificate_comes_not_back_in_a_new_wrapper() {
+    let mut world = World::new();
+    let (stolen, other) = (certificate("a", "stolen", 300), certificate("b", "k2", 400));
+    world.file("a.pem", &[&stolen]);
+    world.file("b.pem", &[&other]);
+    world.pass();
+    world.rows.retain(|it| it.certificate() != Some(&stolen));
+    world.pass();
+    world.sleep(4 * MINUTE);
+    world.pass();
+    let wrapped = certificate("again", "stolen", 900);
+    world.file("c.pem", &[&wrapped]);
+    world.pass();
+    assert_eq!(world.state(&wrapped), "held");
+    assert_eq!(world.posts.len(), 2);
+}
+
+#[test]
+fn a_listing_beats_a_removal() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let row = world
+        .rows
+        .iter()
+        .find(|it| it.certificate() == Some(&a))
+        .cloned()
+        .unwrap();
+    world.rows.retain(|it| it.certificate() != Some(&a));
+    world.pass();
+    world.sleep(4 * MINUTE);
+    world.pass();
+    assert_eq!(world.state(&a), "removed");
+    world.rows.push(row);
+    world.pass();
+    assert_eq!(world.state(&a), "trusted");
+}
+
+#[test]
+fn an_empty_list_changes_no_state_when_everything_is_gone_at_once() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let rows = std::mem::take(&mut world.rows);
+    world.pass();
+    world.sleep(4 * MINUTE);
+    assert_eq!(world.observe().unwrap_err(), Unreachable);
+    world.rows = rows;
+    world.pass();
+    assert_eq!((world.state(&a), world.state(&b)), ("trusted", "trusted"));
+    assert_eq!(world.posts.len(), 2);
+}
+
+#[test]
+fn a_row_of_ours_with_another_certificate_is_replaced_and_left_alone() {
+    let mut world = World::new();
+    let (ours, other) = (
+        certificate("ours", "k1", 300),
+        certificate("other", "k9", 400),
+    );
+    world.file("ours.pem", &[&ours]);
+    world.pass();
+    world.rows[0].content = RowContent::Certificate(Box::new(other.clone()));
+    world.pass();
+    world.sleep(DAY);
+    world.pass();
+    assert_eq!(
+        (world.state(&ours), world.state(&other)),
+        ("replaced", "unmanaged")
+    );
+    assert_eq!(world.posts.len(), 1);
+    assert_eq!(
+        world.words().iter().filter(|it| **it == "replaced").count(),
+        1,
+        "told once"
+    );
+}
+
+#[test]
+fn a_certificate_listed_twice_stays_trusted_and_its_surplus_row_is_named() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    let twin = world.row(&okta);
+    let plan = world.pass();
+    assert!(plan.actions.is_empty());
+    let states: Vec<_> = plan
+        .items
+        .iter()
+        .map(|it| (it.state.word(), it.id.clone()))
+        .collect();
+    assert_eq!(states[0].0, "trusted");
+    assert_eq!(states[1], ("duplicate", Some(twin)));
+    assert!(plan.outlook.in_step);
+}
+
+#[test]
+fn what_sendgrid_refuses_is_not_sent_again_before_a_day_or_a_new_file() {
+    let mut world = World::new();
+    world.fate = Fate::Refused;
+    let (bad, good) = (
+        certificate("bad", "k1", 300),
+        certificate("good", "k2", 300),
+    );
+    world.file("bad.pem", &[&bad]);
+    world.pass();
+    assert_eq!(world.state(&bad), "rejected");
+    world.sleep(23 * 60 * MINUTE);
+    world.fate = Fate::Well;
+    world.file("good.pem", &[&good]);
+    world.pass();
+    assert_eq!(
+        (world.state(&bad), world.state(&good)),
+        ("rejected", "trusted"),
+        "others go on"
+    );
+    world.file("bad-2.pem", &[&bad]);
+    world.pass();
+    assert_eq!(world.state(&bad), "trusted");
+}
+
+#[test]
+fn a_certificate_refused_before_its_start_waits_for_it() {
+    let mut world = World::new();
+    world.fate = Fate::Refused;
+    let start = NOW.as_secs() + 2 * 86_400;
+    let next = certificate_valid("next", "k1", start, start + 86_400 * 365);
+    world.file("next.pem", &[&next]);
+    world.pass();
+    assert_eq!(world.state(&next), "waiting");
+    assert_eq!(world.plan().due.map(|it| it.as_secs()), Some(start));
+    world.fate = Fate::Well;
+    world.sleep(2 * DAY);
+    world.pass();
+    assert_eq!(world.state(&next), "trusted");
+}
+
+#[test]
+fn an_ahead_certificate_is_uploaded_and_counts_from_its_start() {
+    let mut world = World::new();
+    let start = NOW.as_secs() + 86_400;
+    let next = certificate_valid("next", "k1", start, start + 86_400 * 365);
+    world.file("next.pem", &[&next]);
+    world.pass();
+    assert_eq!(
+        (world.state(&next), world.plan().outlook.trusted),
+        ("ahead", 0)
+    );
+    world.sleep(DAY);
+    assert_eq!(
+        (world.state(&next), world.plan().outlook.trusted),
+        ("trusted", 1)
+    );
+}
+
+#[test]
+fn an_expired_file_is_never_uploaded() {
+    let mut world = World::new();
+    let old = certificate("old", "k1", -1);
+    world.file("old.pem", &[&old]);
+    assert!(world.pass().actions.is_empty());
+    assert_eq!(world.state(&old), "expired");
+    assert_eq!(attention(&world), ["no_trust"]);
+}
+
+#[test]
+fn losing_files_removes_nothing_and_the_last_one_stays_trusted() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 20), certificate("b", "k2", 385));
+    world.file("a.pem", &[&a]);
+    world.file("b.pem", &[&b]);
+    world.pass();
+    world.files.clear();
+    world.pass();
+    assert_eq!(
+        (world.state(&a), world.state(&b)),
+        ("trusted", "trusted"),
+        "an empty directory is not healthy"
+    );
+    world.file("b.pem", &[&b]);
+    world.pass();
+    assert_eq!(
+        (world.state(&a), world.state(&b)),
+        ("superseded", "trusted")
+    );
+    world.refuse("a.pem");
+    world.file("b.pem", &[&b]);
+    world.pass();
+    assert_eq!(world.rows.len(), 2);
+}
+
+#[test]
+fn an_unreadable_source_plans_nothing_and_concludes_nothing() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 20), certificate("b", "k2", 385));
+    world.file("a.pem", &[&a]);
+    world.file("b.pem", &[&b]);
+    world.pass();
+    world.source_up = false;
+    let plan = world.pass();
+    assert!(plan.actions.is_empty());
+    assert_eq!((world.state(&a), world.state(&b)), ("trusted", "trusted"));
+    assert!(attention(&world).contains(&"source_down"));
+}
+
+#[test]
+fn observe_plans_and_never_acts() {
+    let mut world = World::new();
+    world.policy.mode = Mode::Observe;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    assert!(world.pass().actions.is_empty());
+    assert_eq!(world.state(&okta), "planned");
+    assert!(world.posts.is_empty());
+}
+
+#[test]
+fn the_sixth_new_key_of_a_day_waits_for_a_person() {
+    let mut world = World::new();
+    world.policy.trust.new_keys_per_day = 5;
+    let first: Vec<Certificate> = (0..7)
+        .map(|it| certificate("first", &format!("f{it}"), 300))
+        .collect();
+    world.file("first.pem", &first.iter().collect::<Vec<_>>());
+    assert_eq!(
+        world.pass().actions.len(),
+        7,
+        "no budget before the first trusted one"
+    );
+    let more: Vec<Certificate> = (0..7)
+        .map(|it| certificate("more", &format!("m{it}"), 310))
+        .collect();
+    world.file("more.pem", &more.iter().collect::<Vec<_>>());
+    world.sleep(DAY);
+    assert_eq!(world.pass().actions.len(), 5);
+    assert!(attention(&world).contains(&"key_budget"));
+    assert_eq!(world.pass().actions.len(), 0);
+    world
+        .policy
+        .trust
+        .pins
+        .extend(more.iter().map(Certificate::fingerprint));
+    assert_eq!(world.pass().actions.len(), 2, "a pin is always enough");
+}
+
+#[test]
+fn a_known_key_in_a_new_wrapper_is_no_new_key() {
+    let mut world = World::new();
+    world.policy.trust.new_keys_per_day = 1;
+    world.file("a.pem", &[&certificate("a", "k1", 300)]);
+    world.pass();
+    world.sleep(2 * DAY);
+    let wrapped: Vec<Certificate> = (0..3)
+        .map(|it| certificate(&format!("w{it}"), "k1", 400 + it))
+        .collect();
+    world.file("w.pem", &wrapped.iter().collect::<Vec<_>>());
+    assert_eq!(world.pass().actions.len(), 3);
+}
+
+#[test]
+fn no_successor_is_said_when_it_is_due() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 40);
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    assert_eq!(attention(&world), ["no_successor"]);
+    world.file("next.pem", &[&certificate("next", "k2", 400)]);
+    world.pass();
+    assert!(attention(&world).is_empty());
+    world.sleep(394 * DAY);
+    assert!(attention(&world).contains(&Attention::TrustEnds.word()));
+}
+
+#[test]
+fn a_lost_ledger_owns_nothing() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    world.files.clear();
+    world.file("a.pem", &[&a]);
+    world.book = crate::plan::book::Book::default();
+    world.pass();
+    assert_eq!((world.state(&a), world.state(&b)), ("found", "inherited"));
+    assert_eq!(world.rows.len(), 2);
+}
+
+/// One thing that may happen to the world.
+#[derive(Clone, Debug)]
+enum Event {
+    Write(usize),
+    Remove(usize),
+    Refuse(usize),
+    Fate(Fate),
+    Stranger(usize),
+    Delete(usize),
+    Garble(usize),
+    Sleep(u64),
+    SourceUp(bool),
+    Pass,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let fate = prop_oneof![
+        Just(Fate::Well),
+        Just(Fate::AnswerLost),
+        Just(Fate::RequestLost),
+        Just(Fate::Refused)
+    ];
+    prop_oneof![
+        4 => (0..6_usize).prop_map(Event::Write),
+        2 => (0..6_usize).prop_map(Event::Remove),
+        1 => (0..6_usize).prop_map(Event::Refuse),
+        2 => fate.prop_map(Event::Fate),
+        1 => (0..6_usize).prop_map(Event::Stranger),
+        1 => (0..6_usize).prop_map(Event::Delete),
+        1 => (0..6_usize).prop_map(Event::Garble),
+        4 => (1..400_000_u64).prop_map(Event::Sleep),
+        1 => any::<bool>().prop_map(Event::SourceUp),
+        8 => Just(Event::Pass),
+    ]
+}
+
+fn happen(world: &mut World, event: &Event) {
+    let pool = |it: &usize| {
+        certificate(
+            &format!("c{it}"),
+            &format!("k{}", it / 2),
+            30 + 60 * i64::try_from(*it).unwrap(),
+        )
+    };
+    match event {
+        Event::Write(it) => world.file(&format!("{it}.pem"), &[&pool(it)]),
+        Event::Remove(it) => drop(world.files.remove(&format!("{it}.pem"))),
+        Event::Refuse(it) => world.refuse(&format!("{it}.pem")),
+        Event::Fate(fate) => world.fate = *fate,
+        Event::Stranger(it) => {
+            // Somebody else uploads what is not there; a second row of one that is there is their duplicate, not ours.
+            if world.rows_of(&pool(it)) == 0 {
+                world.row(&pool(it));
+            }
+        }
+        Event::Delete(it) => world
+            .rows
+            .retain(|row| row.certificate() != Some(&pool(it))),
+        Event::Garble(it) => {
+            if let Some(row) = world.rows.get_mut(*it) {
+                row.content = RowContent::Undecodable;
+            }
+        }
+        Event::Sleep(secs) => world.sleep(Duration::from_secs(*secs)),
+        Event::SourceUp(up) => world.source_up = *up,
+        Event::Pass => {
+            if world.observe().is_ok() {
+                world.pass();
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A second POST is made only when the first is known not to have arrived, so no row of ours is ever doubled; and
+    /// whatever happened before, two quiet passes later there is nothing left to do.
+    #[test]
+    fn one_row_a_fingerprint_and_a_plan_that_converges(events in proptest::collection::vec(event(), 1..60)) {
+        let mut world = World::new();
+        for event in &events {
+            happen(&mut world, event);
+            for it in 0..6 {
+                let certificate = certificate(&format!("c{it}"), &format!("k{}", it / 2), 30 + 60 * it);
+                prop_assert!(world.rows_of(&certificate) <= 1, "{event:?}");
+            }
+        }
+        world.fate = Fate::Well;
+        if world.observe().is_ok() {
+            world.pass();
+            world.pass();
+            let before = world.rows.len();
+            let plan = world.pass();
+            prop_assert!(plan.actions.is_empty());
+            prop_assert_eq!(before, world.rows.len());
+        }
+    }
+
+    /// Whatever happens in the source, nothing leaves SendGrid because of it.
+    #[test]
+    fn absence_removes_nothing(events in proptest::collection::vec(event(), 1..60)) {
+        let mut world = World::new();
+        for event in &events {
+            let rows = world.rows.len();
+            happen(&mut world, event);
+            let deleted = matches!(event, Event::Delete(_));
+            prop_assert!(deleted || world.rows.len() >= rows, "{event:?}");
+        }
+    }
+
+    /// The order of files and rows does not matter.
+    #[test]
+    fn order_does_not_matter(events in proptest::collection::vec(event(), 1..40)) {
+        let mut world = World::new();
+        for event in &events {
+            happen(&mut world, event);
+        }
+        if world.observe().is_ok() {
+            let plan = world.plan();
+            world.rows.reverse();
+            prop_assert_eq!(plan, world.plan());
+        }
+    }
+}
