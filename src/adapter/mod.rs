@@ -2,6 +2,7 @@
 
 pub mod certificate_directory;
 pub mod http;
+pub mod ledger;
 pub mod log;
 pub mod sendgrid;
 pub mod watcher;

@@ -1,0 +1,303 @@
+//! One belief as a row of `beliefs`, and back.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{FromSql, Value, ValueRef};
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use crate::domain::{BootId, CertificateId, Fingerprint, IntegrationId, Moment, Timestamp};
+use crate::plan::book::{Belief, InSource, Intent, Rejection, Standing, Word};
+
+use super::ReadCertificate;
+use super::error::Fault;
+
+/// Replaces what stands there of this certificate; none takes it away.
+pub(super) fn put(
+    connection: &Connection,
+    integration: IntegrationId,
+    fingerprint: Fingerprint,
+    belief: Option<&Belief>,
+) -> Result<(), Fault> {
+    let (integration, fingerprint) = (integration.to_string(), fingerprint.hex());
+    connection
+        .prepare_cached("DELETE FROM beliefs WHERE integration_id = ?1 AND fingerprint = ?2")?
+        .execute([&integration, &fingerprint])?;
+    let Some(belief) = belief else { return Ok(()) };
+    let mut columns = Columns::default();
+    columns.put("integration_id", integration.clone());
+    columns.put("fingerprint", fingerprint.clone());
+    columns.put_belief(belief);
+    columns.insert(connection)?;
+    if let InSource::Present { paths, .. } = &belief.source {
+        let mut statement =
+            connection.prepare_cached("INSERT INTO source_paths VALUES (?1, ?2, ?3, ?4)")?;
+        for (position, path) in paths.iter().enumerate() {
+            let position = i64::try_from(position).unwrap_or(i64::MAX);
+            statement.execute(params![
+                integration,
+                fingerprint,
+                position,
+                path_value(path)
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything believed about the certificates of one integration.
+pub(super) fn all(
+    connection: &Connection,
+    integration: IntegrationId,
+    read: ReadCertificate,
+) -> Result<Vec<(Fingerprint, Belief)>, Fault> {
+    let integration = integration.to_string();
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM beliefs WHERE integration_id = ?1")?;
+    let mut rows = statement.query([&integration])?;
+    let mut beliefs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let fingerprint: String = row.get("fingerprint")?;
+        let paths = paths(connection, &integration, &fingerprint)?;
+        let fingerprint = parse_fingerprint(&fingerprint)?;
+        let belief = belief(row, fingerprint, paths, read)?;
+        beliefs.push((fingerprint, belief));
+    }
+    Ok(beliefs)
+}
+
+/// Reads what [`Fingerprint::hex`] wrote.
+pub(super) fn parse_fingerprint(text: &str) -> Result<Fingerprint, Fault> {
+    Fingerprint::parse(text).map_err(|_| Fault::Content("a fingerprint in it is none".to_owned()))
+}
+
+/// Columns of a row that is to be written, by name.
+#[derive(Default)]
+struct Columns {
+    names: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Columns {
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.names.push(name.to_owned());
+        self.values.push(value.into());
+    }
+
+    fn put_moment(&mut self, name: &str, moment: Option<&Moment>) {
+        let Some(moment) = moment else { return };
+        self.put(&format!("{name}_wall_ms"), moment.wall.as_millis());
+        self.put(&format!("{name}_boot_id"), moment.boot.as_str().to_owned());
+        self.put(&format!("{name}_boot_ns"), nanos(moment.since_boot));
+    }
+
+    fn put_belief(&mut self, belief: &Belief) {
+        self.put("standing", standing_word(&belief.standing).to_owned());
+        self.put(
+            "certificate_id",
+            belief.id().map(|it| it.as_str().to_owned()),
+        );
+        match &belief.standing {
+            Standing::Intent(intent) => {
+                self.put_moment("intent", Some(&intent.at));
+                self.put("intent_lists", intent.lists);
+            }
+            Standing::Foreign { inherited, .. } => self.put("inherited", *inherited),
+            Standing::Seen
+            | Standing::Confirmed(_)
+            | Standing::Disabled(_)
+            | Standing::Removed { .. } => {}
+        }
+        let (source, since) = match &belief.source {
+            InSource::Never => ("never", None),
+            InSource::Present { since, .. } => ("present", Some(since)),
+            InSource::Gone { since } => ("gone", Some(since)),
+        };
+        self.put("source", source.to_owned());
+        self.put_moment("source", since);
+        self.put_moment("missing", belief.missing.as_ref());
+        self.put("posts", belief.posts);
+        self.put_moment("last_post", belief.last_post.as_ref());
+        if let Some(rejection) = &belief.rejection {
+            self.put_moment("rejected", Some(&rejection.at));
+            self.put("rejected_stamp", rejection.stamp.clone());
+        }
+        self.put_moment("new_key", belief.new_key.as_ref());
+        self.put_moment("trusted", belief.trusted_since.as_ref());
+        self.put("word", belief.word.map(|it| word(it).to_owned()));
+        if let Some(certificate) = &belief.certificate {
+            self.put("subject", certificate.subject().to_owned());
+            self.put(
+                "not_before_ms",
+                certificate.validity().not_before.as_millis(),
+            );
+            self.put("not_after_ms", certificate.validity().not_after.as_millis());
+            self.put("der", certificate.der().to_vec());
+        }
+    }
+
+    fn insert(self, connection: &Connection) -> Result<(), Fault> {
+        let names = self.names.join(", ");
+        let places = vec!["?"; self.values.len()].join(", ");
+        connection
+            .prepare_cached(&format!("INSERT INTO beliefs ({names}) VALUES ({places})"))?
+            .execute(params_from_iter(self.values))?;
+        Ok(())
+    }
+}
+
+fn belief(
+    row: &Row<'_>,
+    fingerprint: Fingerprint,
+    paths: Vec<PathBuf>,
+    read: ReadCertificate,
+) -> Result<Belief, Fault> {
+    let damaged =
+        |what: &str| Fault::Content(format!("{what} of certificate {}", fingerprint.brief()));
+    let certificate = match row.get::<_, Option<Vec<u8>>>("der")? {
+        Some(der) => {
+            let certificate = read(&der).filter(|it| it.fingerprint() == fingerprint);
+            Some(certificate.ok_or_else(|| damaged("the stored bytes are not those"))?)
+        }
+        None => None,
+    };
+    let source = match (text(row, "source")?.as_str(), moment(row, "source")?) {
+        ("never", None) => InSource::Never,
+        ("present", Some(since)) => InSource::Present { since, paths },
+        ("gone", Some(since)) => InSource::Gone { since },
+        _ => return Err(damaged("nobody knows the source")),
+    };
+    let rejection = match (moment(row, "rejected")?, row.get("rejected_stamp")?) {
+        (Some(at), Some(stamp)) => Some(Rejection { at, stamp }),
+        (None, None) => None,
+        _ => return Err(damaged("half the rejection is missing")),
+    };
+    let word = match row.get::<_, Option<String>>("word")?.as_deref() {
+        None => None,
+        Some(text) => Some(parse_word(text).ok_or_else(|| damaged("nobody knows the word"))?),
+    };
+    Ok(Belief {
+        certificate,
+        standing: standing(row)?.ok_or_else(|| damaged("nobody knows the standing"))?,
+        source,
+        missing: moment(row, "missing")?,
+        posts: row.get("posts")?,
+        last_post: moment(row, "last_post")?,
+        rejection,
+        new_key: moment(row, "new_key")?,
+        trusted_since: moment(row, "trusted")?,
+        word,
+    })
+}
+
+const fn standing_word(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Seen => "seen",
+        Standing::Intent(_) => "intent",
+        Standing::Confirmed(_) => "confirmed",
+        Standing::Disabled(_) => "disabled",
+        Standing::Foreign { .. } => "foreign",
+        Standing::Removed { .. } => "removed",
+    }
+}
+
+fn standing(row: &Row<'_>) -> Result<Option<Standing>, Fault> {
+    let id = match row.get::<_, Option<String>>("certificate_id")? {
+        Some(text) => Some(parse_certificate_id(&text)?),
+        None => None,
+    };
+    Ok(match (text(row, "standing")?.as_str(), id) {
+        ("seen", None) => Some(Standing::Seen),
+        ("intent", id) => match moment(row, "intent")? {
+            Some(at) => {
+                let lists = row.get("intent_lists")?;
+                Some(Standing::Intent(Intent { at, id, lists }))
+            }
+            None => None,
+        },
+        ("confirmed", Some(id)) => Some(Standing::Confirmed(id)),
+        ("disabled", Some(id)) => Some(Standing::Disabled(id)),
+        ("foreign", id) => {
+            let inherited = row.get("inherited")?;
+            Some(Standing::Foreign { id, inherited })
+        }
+        ("removed", id) => Some(Standing::Removed { id }),
+        _ => None,
+    })
+}
+
+/// Reads what [`CertificateId::as_str`] wrote.
+pub(super) fn parse_certificate_id(text: &str) -> Result<CertificateId, Fault> {
+    CertificateId::parse(text)
+        .ok_or_else(|| Fault::Content("a certificate id in it is none".to_owned()))
+}
+
+const fn word(word: Word) -> &'static str {
+    match word {
+        Word::Approved => "approved",
+        Word::Denied => "denied",
+        Word::Acknowledged => "acknowledged",
+    }
+}
+
+fn parse_word(text: &str) -> Option<Word> {
+    let words = [Word::Approved, Word::Denied, Word::Acknowledged];
+    words.into_iter().find(|it| word(*it) == text)
+}
+
+/// The moment in the three columns that begin with `name`; none if they are empty.
+pub(super) fn moment(row: &Row<'_>, name: &str) -> Result<Option<Moment>, Fault> {
+    let wall: Option<i64> = column(row, name, "wall_ms")?;
+    let boot: Option<String> = column(row, name, "boot_id")?;
+    let since_boot: Option<i64> = column(row, name, "boot_ns")?;
+    match (wall, boot, since_boot) {
+        (None, None, None) => Ok(None),
+        (Some(wall), Some(boot), Some(since_boot)) => Ok(Some(Moment {
+            wall: Timestamp::from_millis(wall),
+            boot: BootId::new(&boot),
+            since_boot: Duration::from_nanos(since_boot.unsigned_abs()),
+        })),
+        _ => Err(Fault::Content("a moment in it is not whole".to_owned())),
+    }
+}
+
+fn column<T: FromSql>(row: &Row<'_>, name: &str, suffix: &str) -> Result<T, rusqlite::Error> {
+    row.get(format!("{name}_{suffix}").as_str())
+}
+
+fn text(row: &Row<'_>, name: &str) -> Result<String, rusqlite::Error> {
+    row.get(name)
+}
+
+/// Nanoseconds as SQLite's integer; it ends after 292 years without a reboot.
+pub(super) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn paths(
+    connection: &Connection,
+    integration: &str,
+    fingerprint: &str,
+) -> Result<Vec<PathBuf>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT path FROM source_paths WHERE integration_id = ?1 AND fingerprint = ?2 ORDER BY position",
+    )?;
+    let mut rows = statement.query([integration, fingerprint])?;
+    let mut paths = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = row.get_ref(0)? else {
+            return Err(Fault::Content("a path in it is none".to_owned()));
+        };
+        paths.push(PathBuf::from(OsString::from_vec(bytes.to_vec())));
+    }
+    Ok(paths)
+}
+
+fn path_value(path: &Path) -> Value {
+    match path.to_str() {
+        Some(text) => Value::Text(text.to_owned()),
+        None => Value::Blob(path.as_os_str().as_bytes().to_vec()),
+    }
+}

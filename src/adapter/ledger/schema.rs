@@ -1,0 +1,130 @@
+//! The ledger's tables, as `sqlite3 ledger.sqlite` shows them.
+//!
+//! A moment is three columns: `…_wall_ms` (milliseconds since 1970, UTC), `…_boot_id` and `…_boot_ns` (which boot, and
+//! its clock). The views `readable_beliefs` and `readable_history` say the same for people.
+
+/// The newest schema this program knows: `PRAGMA user_version`.
+///
+/// It grows with every change of the tables **and** with every new word in them, so that an older program refuses what
+/// it could not read.
+pub(super) const VERSION: u32 = 1;
+
+/// `PRAGMA application_id` of every ledger: "ssoc". Another SQLite file is not mistaken for one.
+pub(super) const APPLICATION_ID: u32 = 0x7373_6f63;
+
+/// Entries of the history that are kept, in all; the triggers of the schema know the same number.
+pub(super) const HISTORY_KEPT: u32 = 100_000;
+
+/// The steps from an empty file to [`VERSION`]; step n leads to version n + 1. A step that was published never changes.
+/// `meta` must outlive them all: older programs read from it which program wrote the ledger.
+pub(super) const STEPS: [&str; 1] = [r#"
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE integrations (
+    integration_id TEXT PRIMARY KEY NOT NULL,
+    name TEXT,                      -- what the configuration called it last
+    account TEXT,
+    first_list_ms INTEGER,          -- when SendGrid's list was first read whole
+    last_list_ms INTEGER
+) STRICT;
+
+CREATE TABLE unreadable_rows (      -- rows of SendGrid's last list that could not be read
+    integration_id TEXT NOT NULL REFERENCES integrations,
+    certificate_id TEXT NOT NULL,
+    PRIMARY KEY (integration_id, certificate_id)
+) STRICT;
+
+CREATE TABLE beliefs (
+    integration_id TEXT NOT NULL REFERENCES integrations,
+    fingerprint TEXT NOT NULL,      -- SHA-256 of the DER
+    standing TEXT NOT NULL CHECK (standing IN ('seen', 'intent', 'confirmed', 'disabled', 'foreign', 'removed')),
+    certificate_id TEXT,            -- SendGrid's id
+    inherited INTEGER CHECK (inherited IN (0, 1)),
+    intent_wall_ms INTEGER, intent_boot_id TEXT, intent_boot_ns INTEGER,
+    intent_lists INTEGER,           -- whole lists since the POST that lacked it
+    source TEXT NOT NULL CHECK (source IN ('never', 'present', 'gone')),
+    source_wall_ms INTEGER, source_boot_id TEXT, source_boot_ns INTEGER,
+    missing_wall_ms INTEGER, missing_boot_id TEXT, missing_boot_ns INTEGER,
+    posts INTEGER NOT NULL,
+    last_post_wall_ms INTEGER, last_post_boot_id TEXT, last_post_boot_ns INTEGER,
+    rejected_wall_ms INTEGER, rejected_boot_id TEXT, rejected_boot_ns INTEGER,
+    rejected_stamp TEXT,            -- the version of the files that SendGrid rejected
+    new_key_wall_ms INTEGER, new_key_boot_id TEXT, new_key_boot_ns INTEGER,
+    trusted_wall_ms INTEGER, trusted_boot_id TEXT, trusted_boot_ns INTEGER,
+    word TEXT CHECK (word IN ('approved', 'denied', 'acknowledged')),
+    subject TEXT,                   -- for people, as are the two below: they are in the DER
+    not_before_ms INTEGER,
+    not_after_ms INTEGER,
+    der BLOB,
+    PRIMARY KEY (integration_id, fingerprint)
+) STRICT;
+
+CREATE TABLE source_paths (         -- in which files a certificate was last seen
+    integration_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    path ANY NOT NULL,              -- text; a blob if its name is no UTF-8
+    PRIMARY KEY (integration_id, fingerprint, position),
+    FOREIGN KEY (integration_id, fingerprint) REFERENCES beliefs ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE waits (                -- why an account asks nothing now, and for how long
+    account TEXT NOT NULL,
+    barrier TEXT NOT NULL,
+    integration_id TEXT NOT NULL,   -- empty if it concerns the whole account
+    since_wall_ms INTEGER NOT NULL, since_boot_id TEXT NOT NULL, since_boot_ns INTEGER NOT NULL,
+    wait_ns INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (account, barrier, integration_id)
+) STRICT;
+
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    integration_id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    fingerprint TEXT,
+    "by" TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
+-- The history is append-only. Only what is older than the newest 100,000 entries may be dropped.
+CREATE TRIGGER history_is_never_changed BEFORE UPDATE ON history
+BEGIN
+    SELECT RAISE(ABORT, 'the history is append-only');
+END;
+CREATE TRIGGER history_keeps_its_newest BEFORE DELETE ON history
+WHEN OLD.id > (SELECT max(id) FROM history) - 100000
+BEGIN
+    SELECT RAISE(ABORT, 'the history is append-only');
+END;
+
+CREATE VIEW readable_beliefs AS
+SELECT coalesce(i.name, b.integration_id) AS integration,
+    b.fingerprint,
+    b.standing,
+    b.certificate_id,
+    b.source,
+    b.word,
+    strftime('%Y-%m-%dT%H:%M:%SZ', b.not_before_ms / 1000, 'unixepoch') AS not_before,
+    strftime('%Y-%m-%dT%H:%M:%SZ', b.not_after_ms / 1000, 'unixepoch') AS not_after,
+    strftime('%Y-%m-%dT%H:%M:%SZ', b.trusted_wall_ms / 1000, 'unixepoch') AS trusted_since,
+    strftime('%Y-%m-%dT%H:%M:%SZ', b.last_post_wall_ms / 1000, 'unixepoch') AS last_post,
+    b.subject
+FROM beliefs b JOIN integrations i USING (integration_id)
+ORDER BY 1, b.not_after_ms;
+
+CREATE VIEW readable_history AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', h.at_ms / 1000, 'unixepoch') AS at,
+    coalesce(i.name, h.integration_id) AS integration,
+    h.what,
+    h.fingerprint,
+    h."by",
+    h.detail
+FROM history h LEFT JOIN integrations i USING (integration_id)
+ORDER BY h.id DESC;
+"#];
