@@ -10,6 +10,7 @@ pub mod outlook;
 pub mod policy;
 mod refine;
 pub mod rollover;
+pub mod schedule;
 pub mod settle;
 mod sides;
 pub mod source;

@@ -1,0 +1,129 @@
+//! The configuration: TOML files and variables become the settings that the daemon runs on.
+//!
+//! ```text
+//! main file, conf.d/*.toml, variables ──▶ each checked alone ──▶ merged ──▶ checked together ──▶ Settings
+//! ```
+//!
+//! Each file is checked against the table of keys, which tells file, line, key and what is allowed, and lists all
+//! that is wrong, not only the first. Then the `config` crate merges the layers, later beats earlier, key by key.
+//! serde reads the result. No message quotes a value or a line of a file, and none comes from a library: a file of
+//! the configuration is where an API key is pasted by mistake.
+
+mod agreement;
+mod check;
+mod environment;
+mod files;
+mod keys;
+mod kind;
+mod layer;
+mod merge;
+mod problem;
+mod raw;
+mod reference;
+mod settings;
+mod table;
+mod value;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use environment::Environment;
+pub use keys::nearest;
+pub use merge::Printed;
+pub use problem::{Problem, Problems};
+pub use reference::{key_table, reference};
+pub use settings::{AccountSettings, IntegrationSettings, ScheduleSettings, Settings};
+
+use crate::domain::Timestamp;
+
+/// A configuration that can be run.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the daemon runs on.
+    pub settings: Settings,
+    /// What works and is probably not meant.
+    pub warnings: Vec<Problem>,
+    /// Every key with its effective value and where that came from, in the order of the shipped file.
+    pub printed: Vec<Printed>,
+}
+
+/// Reads the file at `path`, every `conf.d/*.toml` beside it in the order of their names, and the variables.
+///
+/// # Errors
+/// Everything that is wrong, in the order in which it was read.
+pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    let (sources, mut problems) = files::read(path);
+    let mut is_whole = problems.is_empty();
+    let (state_directory, wrong) = variables::state_directory(environment);
+    problems.extend(wrong);
+    let mut layers = vec![state_directory];
+    for source in &sources {
+        match check::file(&source.path, &source.text) {
+            Ok((layer, wrong)) => {
+                layers.push(layer);
+                problems.extend(wrong);
+            }
+            Err(problem) => {
+                is_whole = false;
+                problems.push(problem);
+            }
+        }
+    }
+    let (variables, wrong) = variables::read(environment);
+    layers.push(variables);
+    problems.extend(wrong);
+    if !is_whole {
+        // What a file that cannot be read defines would be called unknown.
+        return Err(Problems(problems));
+    }
+    let merged = merge::merge(&layers).map_err(one)?;
+    problems.extend(agreement::problems(&layers, &merged, &problems));
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let printed = merged.printed();
+    let files_read = sources.into_iter().map(|it| it.path).collect();
+    let raw = raw::read(merged.root).map_err(one)?;
+    let settings = settings::settings(raw, files_read, environment).map_err(one)?;
+    Ok(Loaded {
+        warnings: warnings(&settings, environment),
+        settings,
+        printed,
+    })
+}
+
+fn one(problem: Problem) -> Problems {
+    Problems(vec![problem])
+}
+
+fn warnings(settings: &Settings, environment: &Environment) -> Vec<Problem> {
+    let mut warnings = environment.warnings(|key| {
+        settings.accounts.values().any(|it| match key {
+            "proxy" => it.client.proxy.is_some(),
+            _ => it.client.ca_file.is_some(),
+        })
+    });
+    if settings.integrations.is_empty() {
+        let help = "sso-certd integrations lists yours, and prints the lines to paste".to_owned();
+        warnings.push(Problem::new("no integration is configured").help(help));
+    }
+    // Any minute shows it; this one is far from the calendar's ends.
+    let times = settings
+        .schedule
+        .reconcile
+        .next_three(Timestamp::from_secs(1_800_000_000));
+    if times
+        .windows(2)
+        .any(|it| matches!(it, [a, b] if b.since(*a).as_secs() < 60))
+    {
+        let help =
+            "six fields begin with the second: \"0 */15 * * * *\" is every quarter of an hour"
+                .to_owned();
+        warnings
+            .push(Problem::new("`schedule.reconcile` comes more than once a minute").help(help));
+    }
+    warnings
+}
