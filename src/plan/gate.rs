@@ -26,6 +26,7 @@
 
 mod barrier;
 mod bucket;
+mod pace;
 mod report;
 mod server_word;
 
@@ -36,47 +37,11 @@ use crate::domain::{IntegrationId, Moment, Timestamp};
 
 pub use barrier::{Barrier, Hold, Scope, Why};
 use bucket::Bucket;
+pub use pace::GateSettings;
+use pace::{clamped, jittered};
 pub use report::{Operation, Outcome, Report, Request};
 pub use server_word::RateHeaders;
 use server_word::ServerWord;
-
-/// The shortest and the longest wait that a server can ask for.
-const WORD_AT_LEAST: Duration = Duration::from_secs(1);
-const WORD_AT_MOST: Duration = Duration::from_secs(3600);
-/// The most that is added to a server's word, so that not everybody comes back at once.
-const JITTER_AT_MOST: Duration = Duration::from_secs(10);
-
-/// How fast an account may ask, and how it waits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GateSettings {
-    /// Our own ceiling, a bucket: a minute's worth may go at once, then evenly. At least 1.
-    pub requests_per_minute: u32,
-    /// The wait after the first failure; it doubles at each one.
-    pub retry_first: Duration,
-    /// The longest wait of our own.
-    pub retry_cap: Duration,
-    /// How often a rejected key or a 403 is tried again; doubles to three times this.
-    pub probe: Duration,
-}
-
-impl GateSettings {
-    /// Our own wait after this many failures in a row: `retry_first` doubled at each, `retry_cap` at most; half of it
-    /// is chance. `dice` is in `0.0 ..= 1.0`.
-    fn backoff(&self, failures: u32, dice: f64) -> Duration {
-        let half = doubled(self.retry_first, failures).min(self.retry_cap) / 2;
-        half + share(half, dice)
-    }
-
-    /// The wait between two tries with a key that was turned away.
-    fn probe_after(&self, failures: u32) -> Duration {
-        doubled(self.probe, failures).min(self.probe.saturating_mul(3))
-    }
-
-    /// No wait is longer than this, whatever a ledger says.
-    fn longest(&self) -> Duration {
-        (WORD_AT_MOST + JITTER_AT_MOST).max(self.retry_cap)
-    }
-}
 
 /// May this request go?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,8 +95,8 @@ pub struct Gate {
     settings: GateSettings,
     bucket: Bucket,
     barriers: BTreeMap<Barrier, Hold>,
-    /// Who failed last, if nobody has succeeded since.
-    last_failed: Option<Option<IntegrationId>>,
+    /// Which integration failed last, if nobody has succeeded since.
+    last_failed: Option<IntegrationId>,
     limit: Option<u64>,
     remaining: Option<u64>,
     /// When the window ends, in milliseconds since boot.
@@ -346,17 +311,18 @@ impl Gate {
     }
 
     fn failed(&mut self, now: &Moment, request: Request, why: Why, dice: f64) {
+        let spreads = match (request.integration, self.last_failed) {
+            (None, _) => true,
+            (Some(id), Some(last)) => id != last,
+            (Some(_), None) => self.barriers.contains_key(&Barrier::Outage),
+        };
         if let Some(id) = request.integration {
             self.back_off(now, Barrier::Integration(id), why, dice);
+            self.last_failed = Some(id);
         }
-        let spreads = match self.last_failed {
-            Some(last) => last != request.integration || request.integration.is_none(),
-            None => request.integration.is_none() || self.barriers.contains_key(&Barrier::Outage),
-        };
         if spreads {
             self.back_off(now, Barrier::Outage, why, dice);
         }
-        self.last_failed = Some(request.integration);
     }
 
     /// SendGrid lives, and dealt with this request.
@@ -405,27 +371,6 @@ impl Gate {
             }
         }
     }
-}
-
-/// `first`, doubled at each failure after the first.
-fn doubled(first: Duration, failures: u32) -> Duration {
-    first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
-}
-
-fn clamped(word: Duration) -> Duration {
-    word.clamp(WORD_AT_LEAST, WORD_AT_MOST)
-}
-
-/// A wait, and after it up to a quarter more.
-fn jittered(wait: Duration, dice: f64) -> Duration {
-    wait.saturating_add(share((wait / 4).min(JITTER_AT_MOST), dice))
-}
-
-fn share(whole: Duration, dice: f64) -> Duration {
-    if dice.is_nan() {
-        return Duration::ZERO;
-    }
-    whole.mul_f64(dice.clamp(0.0, 1.0))
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -9,7 +9,7 @@ use crate::domain::Timestamp;
 /// Below this a reset is read as "seconds from now" (115 days), from here on as seconds since 1970.
 ///
 /// SendGrid's documents disagree about which of the two it is: its rate limit page and its Ruby client say epoch, one
-/// OpenAPI description says seconds until the window ends.
+/// description of the API says seconds until the window ends.
 const EPOCHS_FROM: u64 = 10_000_000;
 
 /// The headers of one answer that the gate reads, as they came. Empty if there was no answer.
