@@ -32,6 +32,33 @@ impl Barrier {
         }
     }
 
+    /// Its word in the ledger, beside the [integration](Self::integration).
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ServerWord => "server_word",
+            Self::Key => "key",
+            Self::Outage => "outage",
+            Self::Creates => "creates",
+            Self::Integration(_) => "integration",
+        }
+    }
+
+    /// The integration it is about, if it is about one.
+    pub const fn integration(self) -> Option<IntegrationId> {
+        match self {
+            Self::Integration(id) => Some(id),
+            Self::ServerWord | Self::Key | Self::Outage | Self::Creates => None,
+        }
+    }
+
+    /// The barrier with this word and integration.
+    pub fn parse(word: &str, integration: Option<IntegrationId>) -> Option<Self> {
+        let all = [Self::ServerWord, Self::Key, Self::Outage, Self::Creates];
+        all.into_iter()
+            .chain(integration.map(Self::Integration))
+            .find(|it| it.word() == word && it.integration() == integration)
+    }
+
     /// How much it stops.
     pub const fn scope(self) -> Scope {
         match self {

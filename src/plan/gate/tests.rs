@@ -591,6 +591,24 @@ fn limits_are_shown_as_the_last_answer_told_them() {
 }
 
 #[test]
+fn every_barrier_is_found_by_its_word_and_integration() {
+    let id = integration('a');
+    for barrier in [
+        Barrier::ServerWord,
+        Barrier::Key,
+        Barrier::Outage,
+        Barrier::Creates,
+        Barrier::Integration(id),
+    ] {
+        let found = Barrier::parse(barrier.word(), barrier.integration());
+        assert_eq!(found, Some(barrier));
+    }
+    assert_eq!(Barrier::parse("integration", None), None);
+    assert_eq!(Barrier::parse("outage", Some(id)), None);
+    assert_eq!(Barrier::parse("wall", None), None);
+}
+
+#[test]
 fn every_reason_is_found_by_its_words() {
     for why in Why::ALL {
         assert_eq!(Why::parse(why.words()), Some(*why));
