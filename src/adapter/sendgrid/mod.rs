@@ -1,7 +1,26 @@
 //! SendGrid's SSO API, as one account sees it.
+//!
+//! [`SendGrid`] sends one request a call and repeats none: whether and when to ask again is the gate's to say
+//! ([`crate::plan::gate`]), and it learns from the [`Observed`] that every call gives back.
+
+mod client;
+mod error;
+mod key;
+mod roots;
+#[cfg(test)]
+mod testing;
+mod transport;
+mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use client::{Answer, Observed, ReadAnswer, SendGrid, Written};
+pub use error::{CallError, Code, Doing, Failure, Lost, TlsProblem, Unsent};
+pub use key::{ApiKey, FoundKey, KeyError, KeyProblem, KeyReader, KeySource, KeyWarning};
+pub use roots::RootsError;
+pub use transport::{BaseUrlError, ClientError, check_base_url};
+pub use wire::{ReadListed, RemoteIntegration};
 
 /// How to reach SendGrid for one account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,22 +39,4 @@ pub struct ClientSettings {
     pub connect_timeout: Duration,
     /// The longest a whole request may take.
     pub request_timeout: Duration,
-}
-
-/// Where an account's API key comes from; where it was found is shown, the key never.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum KeySource {
-    /// `api_key_file`, named in the configuration: read again when it changes.
-    File(PathBuf),
-    /// A systemd credential of this name at this path: a copy made at start.
-    Credential {
-        /// `sendgrid-api-key`, or with `-NAME`.
-        name: String,
-        /// Where systemd put it.
-        path: PathBuf,
-    },
-    /// The variable `SENDGRID_API_KEY`; account `default` only.
-    Variable,
-    /// `/etc/sso-certd/sendgrid-api-key`, or with `-NAME`.
-    Default(PathBuf),
 }
