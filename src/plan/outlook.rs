@@ -91,17 +91,6 @@ impl Outlook {
     fn reasons(&self, items: &[Item], inputs: &Inputs<'_>) -> BTreeSet<Attention> {
         let now = inputs.now.wall;
         let expiry = &inputs.policy.expiry;
-        let of_item = |item: &Item| match (item.state, item.why) {
-            (State::Held, Why::RemovedKey(_)) | (State::Removed, _) => Some(Attention::Removed),
-            (State::Held, Why::KeyBudget { .. } | Why::TooMany { .. }) => {
-                Some(Attention::KeyBudget)
-            }
-            (State::Held, _) => Some(Attention::Approval),
-            (State::Rejected, _) => Some(Attention::Rejected),
-            (State::Replaced, _) => Some(Attention::Replaced),
-            (State::Unmanaged | State::Undecodable, _) => Some(Attention::Unmanaged),
-            _ => None,
-        };
         let of_refusal = |reason| {
             if reason == Reason::PrivateKey {
                 Attention::PrivateKey
@@ -109,7 +98,7 @@ impl Outlook {
                 Attention::Refused
             }
         };
-        let mut reasons: BTreeSet<Attention> = items.iter().filter_map(of_item).collect();
+        let mut reasons: BTreeSet<Attention> = items.iter().filter_map(Item::attention).collect();
         match inputs.look {
             None => {
                 reasons.insert(Attention::SourceDown);
@@ -153,5 +142,22 @@ impl Outlook {
             .filter_map(|it| it.since)
             .map(|it| it.plus(SHORTEST_NOTICE));
         switches.chain(self.latest_expiry).min()
+    }
+}
+
+impl Item {
+    /// Why this certificate or row needs a person, if it does.
+    pub fn attention(&self) -> Option<Attention> {
+        match (self.state, self.why) {
+            (State::Held, Why::RemovedKey(_)) | (State::Removed, _) => Some(Attention::Removed),
+            (State::Held, Why::KeyBudget { .. } | Why::TooMany { .. }) => {
+                Some(Attention::KeyBudget)
+            }
+            (State::Held, _) => Some(Attention::Approval),
+            (State::Rejected, _) => Some(Attention::Rejected),
+            (State::Replaced, _) => Some(Attention::Replaced),
+            (State::Unmanaged | State::Undecodable, _) => Some(Attention::Unmanaged),
+            _ => None,
+        }
     }
 }

@@ -1,3 +1,34 @@
-//! The snapshot and everything that is drawn from it.
+//! The snapshot and everything that is drawn from it: pure functions from values to text, JSON and metric values.
+//!
+//! Whoever asks brings the terminal along as a value; nothing here knows where the text goes. Text from outside is
+//! escaped where it enters a line, never cut without an `…`.
+//!
+//! [`sentence`] says the most important thing in one sentence and is the first line everywhere; [`status_text`],
+//! [`status_json`] and [`metrics`] show the same [`snapshot`] to people, programs and Prometheus. [`plan_text`],
+//! [`plan_json`], [`history_text`], [`inspect_text`], [`integrations_text`] and [`check_text`] are the answers of the
+//! commands of the same names.
 
+pub mod check_text;
+mod concern;
+pub mod history_text;
+pub mod inspect_text;
+pub mod integrations_text;
+pub mod metric_family;
+pub mod metrics;
+mod next;
+pub mod plan_json;
+pub mod plan_report;
+pub mod plan_text;
+mod refusal_text;
+pub mod sentence;
 pub mod snapshot;
+pub mod status_json;
+pub mod status_schema;
+pub mod status_text;
+mod table;
+pub mod terminal;
+#[cfg(test)]
+mod testing;
+mod todo;
+mod when;
+mod why_word;

@@ -1,6 +1,6 @@
 //! Everything the daemon knows at one instant: status, metrics and page are drawn from this and from nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub struct IntegrationSnapshot {
     pub plan: Option<Arc<Plan>>,
     /// The source.
     pub source: SourceSnapshot,
+    /// Since when nothing valid is trusted, as far as passes saw it happen; none while something is, or if unknown.
+    pub untrusted_since: Option<Timestamp>,
     /// When it was last compared with SendGrid, in this life or a former one.
     pub compared_at: Option<Timestamp>,
     /// Whether a pass has ended, well or not, since the daemon started.
@@ -162,9 +164,26 @@ pub struct ReloadSnapshot {
     pub succeeded_at: Timestamp,
 }
 
+impl Snapshot {
+    /// The same instant with these integrations only; all of them if none is named.
+    ///
+    /// # Errors
+    /// The first name that is not configured.
+    pub fn only(&self, names: &BTreeSet<IntegrationName>) -> Result<Self, IntegrationName> {
+        if let Some(unknown) = names.iter().find(|it| !self.integrations.contains_key(it)) {
+            return Err(unknown.clone());
+        }
+        let mut snapshot = self.clone();
+        if !names.is_empty() {
+            snapshot.integrations.retain(|it, _| names.contains(it));
+        }
+        Ok(snapshot)
+    }
+}
+
 impl IntegrationSnapshot {
     /// Every reason that needs a person: the plan's own, and those that only the daemon knows.
-    pub fn attention(&self, snapshot: &Snapshot) -> std::collections::BTreeSet<Attention> {
+    pub fn attention(&self, snapshot: &Snapshot) -> BTreeSet<Attention> {
         let mut reasons = self
             .plan
             .as_ref()

@@ -1,0 +1,360 @@
+//! `status --json` and `/status.json`: one object, stable. Times are RFC 3339, durations seconds.
+
+use crate::domain::text::printable_path;
+use crate::domain::{FileVerdict, Look, SourceError, Timestamp};
+use crate::plan::rollover::Item;
+
+use super::concern::{Standing, items, standings};
+use super::next::Next;
+use super::plan_json::paths;
+use super::refusal_text::help_lines;
+use super::sentence::sentence;
+use super::snapshot::{AccountSnapshot, IntegrationSnapshot, Snapshot, SourceSnapshot};
+use super::status_schema::{
+    AccountJson, CertificateJson, ChangeJson, FailureJson, IntegrationJson, LedgerJson,
+    RefusedJson, ReloadJson, ScheduleJson, SourceJson, StatusJson,
+};
+use super::why_word::why_word;
+
+/// `status --json` as a value.
+pub fn status_json(snapshot: &Snapshot, now: Timestamp) -> StatusJson {
+    let sentence = sentence(snapshot, now);
+    StatusJson {
+        schema: 1,
+        mark: sentence.mark.word(),
+        needs_person: sentence.mark.needs_person(),
+        summary: sentence.text,
+        live: snapshot.is_live,
+        at: snapshot.at.to_string(),
+        started_at: snapshot.is_live.then(|| snapshot.started.to_string()),
+        host: snapshot.host.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        integrations: standings(snapshot, now)
+            .iter()
+            .map(|it| integration(it, snapshot, now))
+            .collect(),
+        accounts: snapshot.accounts.values().map(account).collect(),
+        ledger: LedgerJson {
+            writable: snapshot.ledger_failure.is_none(),
+            failure: snapshot.ledger_failure.clone(),
+        },
+        schedule: ScheduleJson {
+            next_run: text(snapshot.schedule.next_run),
+            last_due: text(snapshot.schedule.last_due),
+        },
+        reload: ReloadJson {
+            successful: snapshot.reload.is_ok,
+            succeeded_at: snapshot.reload.succeeded_at.to_string(),
+        },
+    }
+}
+
+fn integration(standing: &Standing<'_>, snapshot: &Snapshot, now: Timestamp) -> IntegrationJson {
+    let it = standing.it;
+    let outlook = it.plan.as_ref().map(|it| &it.outlook);
+    let latest_expiry = outlook.and_then(|it| it.latest_expiry);
+    IntegrationJson {
+        name: it.name.to_string(),
+        account: it.account.to_string(),
+        integration_id: it.integration_id.to_string(),
+        mode: it.mode.word(),
+        mark: standing.mark().word(),
+        attention: it
+            .attention(snapshot)
+            .into_iter()
+            .map(crate::plan::attention::Attention::word)
+            .collect(),
+        in_step: outlook.map(|it| it.in_step),
+        trusted: outlook.map(|it| it.trusted),
+        latest_expiry: text(latest_expiry),
+        left_seconds: latest_expiry.map(|it| it.since(now).as_secs()),
+        successor_known: outlook.map(|it| it.successor_known),
+        successor_due: text(outlook.and_then(|it| it.successor_due)),
+        deadline: text(outlook.and_then(|it| it.deadline)),
+        open_intents: outlook.map_or(0, |it| it.open_intents),
+        compared_at: text(it.compared_at),
+        passed: it.has_passed,
+        failure: it.failure.as_ref().map(|it| FailureJson {
+            since: it.since.to_string(),
+            text: it.text.clone(),
+        }),
+        last_change: it.last_change.as_ref().map(|it| ChangeJson {
+            at: it.at.to_string(),
+            what: it.what.clone(),
+            fingerprint: it.fingerprint.hex(),
+            took_seconds: it.took.as_secs_f64(),
+        }),
+        source: source(it, &it.source),
+        certificates: certificates(it, now),
+    }
+}
+
+fn source(it: &IntegrationSnapshot, source: &SourceSnapshot) -> SourceJson {
+    let (look, error) = match &source.look {
+        Some(Ok(look)) => (Some(look), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let files = |wanted: fn(&FileVerdict) -> bool| {
+        look.map_or(0, |it| {
+            it.files.iter().filter(|it| wanted(&it.verdict)).count()
+        })
+    };
+    SourceJson {
+        directory: printable_path(&it.directory),
+        up: source.look.as_ref().map(Result::is_ok),
+        failure: error.map(SourceError::to_string),
+        down_since: text(source.down_since),
+        looked_at: text(source.looked_at),
+        watched: source.is_watched,
+        accepted: files(|it| matches!(it, FileVerdict::Accepted { .. })),
+        waiting: files(|it| matches!(it, FileVerdict::Waiting { .. })),
+        refused: look.map_or_else(Vec::new, |it| refused(it)),
+        ignored: look.map_or(0, |it| it.ignored.len()),
+        surplus: look.map_or(0, |it| it.surplus.len()),
+    }
+}
+
+fn refused(look: &Look) -> Vec<RefusedJson> {
+    look.refusals()
+        .map(|(file, refusal)| RefusedJson {
+            path: printable_path(&file.path),
+            reason: refusal.reason.code(),
+            found: refusal.found.clone(),
+            help: help_lines(refusal, &file.path),
+        })
+        .collect()
+}
+
+fn certificates(it: &IntegrationSnapshot, now: Timestamp) -> Vec<CertificateJson> {
+    let Some(plan) = &it.plan else {
+        return Vec::new();
+    };
+    let next = Next {
+        items: items(it),
+        outlook: &plan.outlook,
+        mode: it.mode,
+        now,
+    };
+    items(it)
+        .iter()
+        .map(|it| certificate(it, &next, now))
+        .collect()
+}
+
+fn certificate(item: &Item, next: &Next<'_>, now: Timestamp) -> CertificateJson {
+    let certificate = item.certificate.as_ref();
+    let validity = certificate.map(crate::domain::Certificate::validity);
+    CertificateJson {
+        fingerprint: item.fingerprint.map(|it| it.hex()),
+        thumbprint: certificate.map(|it| it.thumbprint().to_string()),
+        certificate_id: item.id.as_ref().map(ToString::to_string),
+        state: item.state.word(),
+        reason: why_word(&item.why),
+        why: item.why.to_string(),
+        next: Some(next.of(item)).filter(|it| it != "–"),
+        until: text(item.why.until()),
+        subject: certificate.map(|it| it.subject().to_owned()),
+        issuer: certificate.map(|it| it.issuer().to_owned()),
+        serial: certificate.map(|it| it.serial().to_owned()),
+        key: certificate.map(|it| it.key().to_string()),
+        not_before: validity.map(|it| it.not_before.to_string()),
+        not_after: validity.map(|it| it.not_after.to_string()),
+        left_seconds: validity.map(|it| it.left(now).as_secs()),
+        listed: item.is_listed,
+        paths: paths(item),
+        since: text(item.since),
+    }
+}
+
+fn account(it: &AccountSnapshot) -> AccountJson {
+    AccountJson {
+        name: it.name.to_string(),
+        key_from: it.key_from.clone(),
+        key_valid: it.key_valid,
+        requests_per_minute: it.requests_per_minute,
+        answered_at: text(it.answered_at),
+        failures: it.failures,
+        failure: it.failure.clone(),
+        backoff_until: text(it.backoff.as_ref().map(|it| it.until)),
+        backoff_reason: it.backoff.as_ref().map(|it| it.why.clone()),
+        rate_limit: it.rate_limit,
+        rate_remaining: it.rate_remaining,
+        rate_reset: text(it.rate_reset),
+        clock_skew_seconds: it.clock_skew,
+    }
+}
+
+fn text(at: Option<Timestamp>) -> Option<String> {
+    at.as_ref().map(Timestamp::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::domain::{Reason, Refusal};
+    use crate::plan::state::State;
+    use crate::view::testing::{adfs_next, item, now, okta, refused_file, snapshot, with_look};
+
+    #[test]
+    fn the_field_names_are_stable() {
+        let refusal = Refusal::new(Reason::Encoding, "UTF-16 text").help("iconv FILE");
+        let look = Look {
+            files: vec![refused_file("okta/a.pem", refusal)],
+            ..Look::default()
+        };
+        let items = vec![
+            item(State::Trusted, &okta()),
+            item(State::Held, &adfs_next()),
+        ];
+        let snapshot = snapshot(vec![with_look("okta", items, look)]);
+        let json = status_json(&snapshot, now());
+        let mut text = serde_json::to_string_pretty(&json).unwrap();
+        text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        expect![[r#"
+            {
+              "schema": 1,
+              "summary": "okta needs you: more than 5 new keys in 24 h; d49e9ef2 is held.",
+              "mark": "needs_you",
+              "needs_person": true,
+              "live": true,
+              "at": "2026-11-24T09:14:02Z",
+              "started_at": "2026-10-14T07:20:11Z",
+              "host": "sts-proxy-1",
+              "version": "VERSION",
+              "integrations": [
+                {
+                  "name": "okta",
+                  "account": "default",
+                  "integration_id": "b0b98502-9408-4b24-9e3d-31ed7cb15312",
+                  "mode": "manage",
+                  "mark": "needs_you",
+                  "attention": [
+                    "key_budget",
+                    "refused"
+                  ],
+                  "in_step": true,
+                  "trusted": 1,
+                  "latest_expiry": "2036-02-28T00:00:00Z",
+                  "left_seconds": 292257958,
+                  "successor_known": false,
+                  "successor_due": "2036-01-14T00:00:00Z",
+                  "deadline": "2026-11-29T09:12:00Z",
+                  "open_intents": 0,
+                  "compared_at": "2026-11-24T09:10:00Z",
+                  "passed": true,
+                  "source": {
+                    "directory": "/etc/sso-certd/certificates/okta",
+                    "up": true,
+                    "looked_at": "2026-11-24T09:13:50Z",
+                    "watched": true,
+                    "accepted": 0,
+                    "waiting": 0,
+                    "refused": [
+                      {
+                        "path": "/etc/sso-certd/certificates/okta/a.pem",
+                        "reason": "encoding",
+                        "found": "UTF-16 text",
+                        "help": [
+                          "iconv /etc/sso-certd/certificates/okta/a.pem"
+                        ]
+                      }
+                    ],
+                    "ignored": 0,
+                    "surplus": 0
+                  },
+                  "certificates": [
+                    {
+                      "fingerprint": "38d03ade2be3704f56546e590af1034e827e1362defbf9cbe064ff4600640f24",
+                      "thumbprint": "F4C8 AD4E 9250 FA32 0391 073D 9639 47FF FCA8 BD4D",
+                      "certificate_id": "66138975",
+                      "state": "trusted",
+                      "reason": "ours",
+                      "why": "uploaded by us and read back",
+                      "subject": "CN=example, O=Okta",
+                      "issuer": "CN=example, O=Okta",
+                      "serial": "01:95:56",
+                      "key": "RSA 2048",
+                      "not_before": "2026-03-02T00:00:00Z",
+                      "not_after": "2036-02-28T00:00:00Z",
+                      "left_seconds": 292257958,
+                      "listed": true,
+                      "paths": [
+                        "/etc/sso-certd/certificates/x/38d03ade.pem"
+                      ],
+                      "since": "2026-11-24T09:12:00Z"
+                    },
+                    {
+                      "fingerprint": "d49e9ef2931aaea15e84713c54471ef916a0b71babf3e5a03a1dfb90f4cae181",
+                      "thumbprint": "081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0",
+                      "state": "held",
+                      "reason": "key_budget",
+                      "why": "more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin",
+                      "next": "too many new keys, see below",
+                      "subject": "CN=ADFS Signing - sts.example.com",
+                      "issuer": "CN=ADFS Signing - sts.example.com",
+                      "serial": "01:95:56",
+                      "key": "RSA 2048",
+                      "not_before": "2026-11-24T00:00:00Z",
+                      "not_after": "2027-11-24T00:00:00Z",
+                      "left_seconds": 31502758,
+                      "listed": false,
+                      "paths": [
+                        "/etc/sso-certd/certificates/x/d49e9ef2.pem"
+                      ],
+                      "since": "2026-11-24T09:12:00Z"
+                    }
+                  ]
+                }
+              ],
+              "accounts": [
+                {
+                  "name": "default",
+                  "key_from": "the credential sendgrid-api-key",
+                  "key_valid": true,
+                  "requests_per_minute": 120,
+                  "answered_at": "2026-11-24T09:10:00Z",
+                  "failures": 0,
+                  "rate_limit": 600,
+                  "rate_remaining": 597,
+                  "rate_reset": "2026-11-24T09:15:00Z",
+                  "clock_skew_seconds": 0.25
+                }
+              ],
+              "ledger": {
+                "writable": true
+              },
+              "schedule": {
+                "next_run": "2026-11-24T10:00:00Z",
+                "last_due": "2026-11-24T09:00:00Z"
+              },
+              "reload": {
+                "successful": true,
+                "succeeded_at": "2026-10-14T07:20:11Z"
+              }
+            }"#]].assert_eq(&text);
+    }
+
+    #[test]
+    fn what_is_unknown_is_absent() {
+        let mut unknown = with_look("okta", Vec::new(), Look::default());
+        unknown.plan = None;
+        unknown.compared_at = None;
+        unknown.source.look = None;
+        let json = status_json(&snapshot(vec![unknown]), now());
+        let json = serde_json::to_value(&json).unwrap();
+        let it = &json["integrations"][0];
+        for field in [
+            "in_step",
+            "trusted",
+            "latest_expiry",
+            "compared_at",
+            "failure",
+        ] {
+            assert!(it.get(field).is_none(), "{field}");
+        }
+        assert!(it["source"].get("up").is_none());
+    }
+}

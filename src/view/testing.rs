@@ -1,0 +1,274 @@
+//! Snapshots for tests, built in a few words.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+
+use crate::domain::{
+    AccountName, BootId, Certificate, CertificateId, CertificateParts, FileVerdict, IntegrationId,
+    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, SignatureHash, Timestamp,
+    Validity,
+};
+use crate::plan::book::Book;
+use crate::plan::outlook::Outlook;
+use crate::plan::policy::{DeliveryPolicy, ExpiryPolicy, Mode, Policy, TrustPolicy};
+use crate::plan::rollover::{Inputs, Item, Plan};
+use crate::plan::state::State;
+use crate::plan::trust::Evidence;
+use crate::plan::why::Why;
+
+use super::snapshot::{
+    AccountSnapshot, IntegrationSnapshot, ReloadSnapshot, ScheduleSnapshot, Snapshot,
+    SourceSnapshot,
+};
+use super::terminal::Terminal;
+
+pub(crate) const WIDE: Terminal = Terminal {
+    width: 100,
+    color: false,
+    utf8: true,
+};
+
+pub(crate) const NARROW_ASCII: Terminal = Terminal {
+    width: 72,
+    color: false,
+    utf8: false,
+};
+
+/// `2026-11-24 09:14:02` in UTC.
+pub(crate) fn at(text: &str) -> Timestamp {
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap();
+    Timestamp::from_millis(time.and_utc().timestamp_millis())
+}
+
+pub(crate) fn now() -> Timestamp {
+    at("2026-11-24 09:14:02")
+}
+
+/// Midnight of a date.
+pub(crate) fn day(text: &str) -> Timestamp {
+    at(&format!("{text} 00:00:00"))
+}
+
+pub(crate) fn certificate(subject: &str, from: &str, to: &str) -> Certificate {
+    let seed = format!("{subject} {from} {to}");
+    Certificate::new(CertificateParts {
+        der: seed.as_bytes(),
+        subject_public_key_info: seed.as_bytes(),
+        validity: Validity {
+            not_before: day(from),
+            not_after: day(to),
+        },
+        subject: subject.to_owned(),
+        issuer: subject.to_owned(),
+        self_issued: true,
+        serial: &[1, 0x95, 0x56],
+        key: KeyAlgorithm::Rsa(2048),
+        signature: SignatureHash::Sha256,
+        remarks: Vec::new(),
+    })
+}
+
+/// A listed certificate in the source, or what else its state makes of it.
+pub(crate) fn item(state: State, certificate: &Certificate) -> Item {
+    let until = at("2026-11-24 21:40:00");
+    let (why, in_source, is_listed) = match state {
+        State::Trusted | State::Ahead => (Why::Ours, true, true),
+        State::Found => (Why::ByOthers, true, true),
+        State::Planned => (
+            Why::Enough {
+                evidence: Evidence::Source,
+                is_new_key: true,
+            },
+            true,
+            false,
+        ),
+        State::Settling => (Why::Unsettled { sent: now(), until }, true, false),
+        State::Waiting => (Why::NotBefore(until), true, false),
+        State::Held => (Why::KeyBudget { limit: 5 }, true, false),
+        State::Rejected => (Why::Rejected { until }, true, false),
+        State::Denied => (Why::DeniedByPerson(certificate.fingerprint()), true, false),
+        State::Expired => (Why::Over, false, true),
+        State::Superseded => (Why::Successor(certificate.fingerprint()), false, true),
+        State::Disabled => (Why::DisabledByUs, false, true),
+        State::Removed => (Why::RemovedByOthers, true, false),
+        State::Replaced => (Why::Carries(None), false, false),
+        State::Duplicate => (Why::ListedTwice, false, true),
+        State::Undecodable => (Why::Unreadable, false, true),
+        State::Inherited => (Why::SinceFirstList, false, true),
+        State::Acknowledged => (Why::Known, false, true),
+        State::Unmanaged => (Why::AppearedSince, false, true),
+        State::Orphaned => (Why::Ours, false, false),
+    };
+    Item {
+        certificate: Some(certificate.clone()),
+        fingerprint: Some(certificate.fingerprint()),
+        id: is_listed.then(|| CertificateId::parse("66138975").unwrap()),
+        state,
+        why,
+        paths: if in_source {
+            vec![PathBuf::from(format!(
+                "/etc/sso-certd/certificates/x/{}.pem",
+                certificate.fingerprint().brief()
+            ))]
+        } else {
+            Vec::new()
+        },
+        since: in_source.then(|| at("2026-11-24 09:12:00")),
+        is_listed,
+    }
+}
+
+pub(crate) fn expiry() -> ExpiryPolicy {
+    let days = |it: u64| Duration::from_secs(it * 86_400);
+    ExpiryPolicy {
+        successor: days(45),
+        warn: days(30),
+        critical: days(7),
+    }
+}
+
+/// A plan of these items, with the outlook that the planner gives them.
+pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
+    let policy = Policy {
+        mode: Mode::Manage,
+        trust: TrustPolicy {
+            pins: std::collections::BTreeSet::new(),
+            new_keys_per_day: 5,
+        },
+        expiry: expiry(),
+        delivery: DeliveryPolicy {
+            settle: Duration::from_secs(180),
+            refused_hold: Duration::from_secs(86_400),
+        },
+    };
+    let now = Moment {
+        wall: when,
+        boot: BootId::new("boot"),
+        since_boot: Duration::from_secs(1_000),
+    };
+    let outlook = Outlook::of(
+        &items,
+        &Inputs {
+            look: Some(look),
+            rows: &[],
+            book: &Book::default(),
+            policy: &policy,
+            is_skewed: false,
+            now: &now,
+        },
+    );
+    Plan {
+        items,
+        actions: Vec::new(),
+        due: None,
+        outlook,
+    }
+}
+
+pub(crate) fn refused_file(name: &str, refusal: Refusal) -> LookedFile {
+    LookedFile {
+        path: PathBuf::from(format!("/etc/sso-certd/certificates/{name}")),
+        owner: "root 0644".to_owned(),
+        stamp: String::new(),
+        changed: now(),
+        verdict: FileVerdict::Refused(refusal),
+    }
+}
+
+/// An integration compared four minutes ago, with these certificates.
+pub(crate) fn integration(name: &str, items: Vec<Item>) -> IntegrationSnapshot {
+    with_look(name, items, Look::default())
+}
+
+pub(crate) fn with_look(name: &str, items: Vec<Item>, look: Look) -> IntegrationSnapshot {
+    IntegrationSnapshot {
+        name: IntegrationName::parse(name).unwrap(),
+        account: AccountName::default(),
+        integration_id: IntegrationId::parse("b0b98502-9408-4b24-9e3d-31ed7cb15312").unwrap(),
+        mode: Mode::Manage,
+        directory: PathBuf::from(format!("/etc/sso-certd/certificates/{name}")),
+        expiry: expiry(),
+        plan: Some(Arc::new(plan(items, &look, now()))),
+        source: SourceSnapshot {
+            look: Some(Ok(Arc::new(look))),
+            looked_at: Some(at("2026-11-24 09:13:50")),
+            down_since: None,
+            is_watched: true,
+        },
+        untrusted_since: None,
+        compared_at: Some(at("2026-11-24 09:10:00")),
+        has_passed: true,
+        failure: None,
+        last_change: None,
+    }
+}
+
+pub(crate) fn account(name: &str) -> AccountSnapshot {
+    AccountSnapshot {
+        name: AccountName::parse(name).unwrap(),
+        requests_per_minute: 120,
+        key_from: "the credential sendgrid-api-key".to_owned(),
+        key_needs_restart: true,
+        key_valid: Some(true),
+        backoff: None,
+        answered_at: Some(at("2026-11-24 09:10:00")),
+        failures: 0,
+        failure: None,
+        rate_limit: Some(600),
+        rate_remaining: Some(597),
+        rate_reset: Some(at("2026-11-24 09:15:00")),
+        clock_skew: Some(0.25),
+    }
+}
+
+pub(crate) fn snapshot(integrations: Vec<IntegrationSnapshot>) -> Snapshot {
+    let accounts = BTreeMap::from([(AccountName::default(), account("default"))]);
+    Snapshot {
+        at: now(),
+        started: at("2026-10-14 07:20:11"),
+        host: "sts-proxy-1".to_owned(),
+        is_live: true,
+        integrations: integrations
+            .into_iter()
+            .map(|it| (it.name.clone(), it))
+            .collect(),
+        accounts,
+        ledger_failure: None,
+        schedule: ScheduleSnapshot {
+            next_run: Some(at("2026-11-24 10:00:00")),
+            last_due: Some(at("2026-11-24 09:00:00")),
+            round: Some(Duration::from_secs(3600)),
+        },
+        reload: ReloadSnapshot {
+            is_ok: true,
+            succeeded_at: at("2026-10-14 07:20:11"),
+        },
+    }
+}
+
+/// A signing certificate of AD FS that ends on 14 December.
+pub(crate) fn adfs() -> Certificate {
+    certificate(
+        "CN=ADFS Signing - sts.example.com",
+        "2025-11-24",
+        "2026-12-14",
+    )
+}
+
+/// Its successor.
+pub(crate) fn adfs_next() -> Certificate {
+    certificate(
+        "CN=ADFS Signing - sts.example.com",
+        "2026-11-24",
+        "2027-11-24",
+    )
+}
+
+/// A certificate of Okta's that lasts.
+pub(crate) fn okta() -> Certificate {
+    certificate("CN=example, O=Okta", "2026-03-02", "2036-02-28")
+}
