@@ -1,4 +1,5 @@
 //! sso-certd keeps SendGrid's SSO certificates in step with the identity provider.
 pub mod adapter;
 pub mod domain;
+pub mod intake;
 pub mod plan;
