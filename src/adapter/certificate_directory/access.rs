@@ -373,3 +373,58 @@ fn unreachable(path: &Path, error: &std::io::Error) -> Refusal {
 fn unsafe_permissions(found: String) -> Refusal {
     Refusal::new(Reason::UnsafePermissions, found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Trusted {
+        /// Trust in nobody else, not even in the user who runs the tests.
+        pub(crate) fn only_root() -> Self {
+            Self {
+                owners: BTreeSet::from([0]),
+                groups: BTreeSet::new(),
+            }
+        }
+    }
+
+    fn writers(entries: &[(u16, u16)]) -> usize {
+        let mut bytes = vec![2, 0, 0, 0];
+        for (tag, allowed) in entries {
+            bytes.extend(tag.to_le_bytes());
+            bytes.extend(allowed.to_le_bytes());
+            bytes.extend(1000_u32.to_le_bytes());
+        }
+        Acl::parse(&bytes).writers.len()
+    }
+
+    #[test]
+    fn the_mask_limits_named_users_and_groups() {
+        let (owner, user, owning_group, group, mask, everyone) = (1, 2, 4, 8, 0x10, 0x20);
+        assert_eq!(writers(&[(owner, 7), (owning_group, 5), (everyone, 5)]), 0);
+        assert_eq!(writers(&[(user, 6)]), 1);
+        assert_eq!(
+            writers(&[(user, 6), (group, 2), (owning_group, 2), (mask, 7)]),
+            3
+        );
+        assert_eq!(
+            writers(&[(user, 6), (group, 2), (owning_group, 2), (mask, 5)]),
+            0
+        );
+        assert_eq!(writers(&[(everyone, 2), (mask, 0)]), 1);
+        assert_eq!(
+            Acl::parse(&[2, 0, 0, 0, 1]).writers.len(),
+            1,
+            "cut: nobody knows"
+        );
+    }
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted(Path::new("/srv/idp-1/a.pem")), "/srv/idp-1/a.pem");
+        assert_eq!(
+            quoted(Path::new("/srv/it's a.pem")),
+            "'/srv/it'\\''s a.pem'"
+        );
+    }
+}
