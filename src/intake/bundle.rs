@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::der::{Reading, Unreadable};
 use super::{Accepted, Rejection, judge};
 use crate::domain::text::{NAME_LENGTH, count, printable};
-use crate::domain::{Fingerprint, Refusal};
+use crate::domain::{Fingerprint, Reason, Refusal};
 
 /// Judges the certificates of one file. One that cannot be read at all refuses the file.
 pub(super) fn judge(certificates: &[Vec<u8>]) -> Result<Accepted, Rejection> {
@@ -58,10 +58,9 @@ pub(super) fn judge(certificates: &[Vec<u8>]) -> Result<Accepted, Rejection> {
 
 /// Whether it issued another one of the file, by name: its subject is the issuer of one that did not sign itself.
 fn is_issuer_of_another(reading: &Reading<'_>, all: &[Reading<'_>]) -> bool {
-    judge::may_issue(reading)
-        && all.iter().any(|it| {
-            !it.self_issued() && it.parsed.issuer().as_raw() == reading.parsed.subject().as_raw()
-        })
+    all.iter().any(|it| {
+        !it.self_issued() && it.parsed.issuer().as_raw() == reading.parsed.subject().as_raw()
+    }) && judge::may_issue(reading)
 }
 
 /// One refusal that speaks for all.
@@ -70,7 +69,7 @@ fn all_refused(refused: Vec<Refusal>) -> Refusal {
     let mut refused = refused.into_iter();
     let Some(mut first) = refused.next() else {
         let found = "only issuers that issue each other";
-        return Refusal::new(crate::domain::Reason::CaCertificate, found);
+        return Refusal::new(Reason::CaCertificate, found);
     };
     if others > 0 {
         let number = count(others, "other certificate", "other certificates");

@@ -97,7 +97,7 @@ fn bare_base64(text: &[u8]) -> Option<Result<Vec<u8>, Rejection>> {
         return Some(Err(Rejection::for_good(refusal)));
     }
     if !digits.starts_with("MII") {
-        return None;
+        return "MII".starts_with(&digits).then(|| Err(cut()));
     }
     let Ok(decoded) = Base64::decode_vec(&digits) else {
         return Some(Err(cut()));

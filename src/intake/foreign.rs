@@ -1,6 +1,7 @@
 //! Things that are no certificate file, told apart so that the refusal can say what to do instead.
 
-use super::pem::find;
+use memchr::memmem::find;
+
 use super::tlv;
 use crate::domain::{Reason, Refusal};
 

@@ -8,12 +8,13 @@ use sha2::{Digest as _, Sha256};
 
 /// One DER element.
 pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
+    let length = u16::try_from(content.len()).unwrap();
+    let [high, low] = length.to_be_bytes();
     let mut out = vec![tag];
     match length {
-        0..=0x7f => out.push(length as u8),
-        0x80..=0xff => out.extend([0x81, length as u8]),
-        _ => out.extend([0x82, (length >> 8) as u8, length as u8]),
+        0..=0x7f => out.push(low),
+        0x80..=0xff => out.extend([0x81, low]),
+        _ => out.extend([0x82, high, low]),
     }
     out.extend(content);
     out
@@ -61,14 +62,14 @@ pub(crate) fn rsa_modulus() -> BigUint {
     p * q
 }
 
-/// A SubjectPublicKeyInfo with an RSA key.
+/// A `SubjectPublicKeyInfo` with an RSA key.
 pub(crate) fn rsa_info(modulus: &BigUint, exponent: u32) -> Vec<u8> {
     let key = sequence(&[&integer(modulus), &integer(&BigUint::from(exponent))]);
     let algorithm = sequence(&[&oid("1.2.840.113549.1.1.1"), &[5, 0]]);
     sequence(&[&algorithm, &bits(&key)])
 }
 
-/// A SubjectPublicKeyInfo with a point on a named curve.
+/// A `SubjectPublicKeyInfo` with a point on a named curve.
 pub(crate) fn ec_info(curve: &str, point: &[u8]) -> Vec<u8> {
     sequence(&[
         &sequence(&[&oid("1.2.840.10045.2.1"), &oid(curve)]),
@@ -95,7 +96,7 @@ pub(crate) fn ca() -> Vec<u8> {
 
 /// A key usage with these first bits: 0x80 digitalSignature, 0x40 nonRepudiation, 0x20 keyEncipherment.
 pub(crate) fn key_usage(bits: u8) -> Vec<u8> {
-    let unused = bits.trailing_zeros() as u8;
+    let unused = u8::try_from(bits.trailing_zeros()).unwrap();
     extension("2.5.29.15", true, &[3, 2, unused, bits])
 }
 
@@ -219,12 +220,12 @@ impl Shape {
     }
 }
 
-/// A UTCTime.
+/// A `UTCTime`.
 pub(crate) fn utc(text: &str) -> Vec<u8> {
     element(0x17, text.as_bytes())
 }
 
-/// A GeneralizedTime.
+/// A `GeneralizedTime`.
 pub(crate) fn general(text: &str) -> Vec<u8> {
     element(0x18, text.as_bytes())
 }

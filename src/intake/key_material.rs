@@ -4,11 +4,13 @@
 //! It reads the bytes as they are, as UTF-16, with JSON's escapes undone, and what any run of base64 decodes to. A
 //! key is known by how it begins: it may be cut, unterminated or behind 60 KiB of comments.
 
+use std::cell::LazyCell;
 use std::sync::LazyLock;
 
+use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::pem::find as position;
+use super::key_der::der_key;
 use crate::domain::{Reason, Refusal};
 
 /// Fewer base64 digits do not hold the beginning of any key.
@@ -22,8 +24,9 @@ pub(super) struct KeyMaterial {
     line: Option<usize>,
 }
 
+/// What kind of private key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Pkcs8,
     EncryptedPkcs8,
     Pkcs1,
@@ -133,30 +136,45 @@ fn scan(bytes: &[u8]) -> Option<(Kind, usize)> {
 
 /// The first key that stands in these bytes without further encoding.
 fn plain(bytes: &[u8]) -> Option<(Kind, usize)> {
-    bytes.iter().enumerate().find_map(|(at, byte)| {
-        let interesting = matches!(
-            byte,
-            b'0' | b'P' | b'p' | b'o' | b'"' | b'<' | 0x07 | 0x1e | 0xce | 0xfe
-        );
-        if !interesting {
-            return None;
-        }
+    let is_jwk = LazyCell::new(|| memmem::find(bytes, b"\"kty\"").is_some());
+    let is_rsa_xml = LazyCell::new(|| memmem::find(bytes, b"RSAKeyValue").is_some());
+    let begins = beginnings();
+    let mut at = 0;
+    while let Some(step) = bytes
+        .get(at..)?
+        .iter()
+        .position(|it| lookup(begins, *it) == 1)
+    {
+        at += step;
         let (before, from) = bytes.split_at_checked(at)?;
-        let kind = match byte {
-            b'0' => der_key(from),
-            b'P' | b'p' => armour(before, from).or_else(|| {
-                from.starts_with(b"PuTTY-User-Key-File-")
-                    .then_some(Kind::Putty)
-            }),
-            b'o' => from
+        let kind = match from {
+            [b'0', 0x20..=0x84, ..] => der_key(from),
+            [b'P' | b'p', b'R' | b'r', ..] => armour(before, from),
+            [b'P', b'u', ..] => from
+                .starts_with(b"PuTTY-User-Key-File-")
+                .then_some(Kind::Putty),
+            [b'o', b'p', ..] => from
                 .starts_with(b"openssh-key-v1\0")
                 .then_some(Kind::OpenSsh),
-            b'"' => json_key(bytes, from).then_some(Kind::Jwk),
-            b'<' => xml_key(bytes, from).then_some(Kind::Xml),
+            [b'"', b'd', ..] => (json_key(from) && *is_jwk).then_some(Kind::Jwk),
+            [b'<', ..] => (xml_key(from) && *is_rsa_xml).then_some(Kind::Xml),
             _ => magic(from),
         };
-        kind.map(|it| (it, at))
-    })
+        if let Some(kind) = kind {
+            return Some((kind, at));
+        }
+        at += 1;
+    }
+    None
+}
+
+/// 1 for every byte with which key material may begin: most begin nothing, and this is the hot loop of a look.
+fn beginnings() -> &'static [u8; 256] {
+    static TABLE: LazyLock<[u8; 256]> = LazyLock::new(|| {
+        const BYTES: &[u8] = b"0Ppo\"<\x07\x1e\xce\xfe";
+        table_of(|byte| u8::from(BYTES.contains(&byte)))
+    });
+    &TABLE
 }
 
 /// `-----BEGIN … PRIVATE KEY`, whatever the dashes are; `from` begins at the P.
@@ -191,35 +209,44 @@ fn armour(before: &[u8], from: &[u8]) -> Option<Kind> {
 }
 
 /// The member `d` of a JWK (RFC 7518, 6.2.2 and 6.3.2).
-fn json_key(all: &[u8], from: &[u8]) -> bool {
+fn json_key(from: &[u8]) -> bool {
     /// Fewer digits are no key: P-256 has 43.
     const DIGITS: usize = 20;
     let value = from
         .strip_prefix(b"\"d\"")
-        .and_then(|it| it.trim_ascii_start().strip_prefix(b":"))
-        .and_then(|it| it.trim_ascii_start().strip_prefix(b"\""));
+        .and_then(|it| skip_space(it).strip_prefix(b":"))
+        .and_then(|it| skip_space(it).strip_prefix(b"\""));
     value.is_some_and(|it| {
+        let table = sextets();
         let digits = it
             .iter()
-            .take_while(|it| sextet(**it) < 64)
             .take(DIGITS)
-            .count();
-        digits == DIGITS && position(all, b"\"kty\"").is_some()
+            .filter(|it| lookup(table, **it) < SPACE);
+        digits.count() == DIGITS
     })
 }
 
-/// A private element of .NET's `RSAKeyValue`; the public ones are Modulus and Exponent.
-fn xml_key(all: &[u8], from: &[u8]) -> bool {
-    let name: Vec<u8> = from
+/// What follows the white space of a JSON text; a page of it is no JSON anybody wrote.
+fn skip_space(bytes: &[u8]) -> &[u8] {
+    const PAGE: usize = 100;
+    let space = bytes
         .iter()
-        .skip(1)
-        .take_while(|it| !matches!(it, b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'<'))
-        .take(40)
-        .copied()
-        .collect();
+        .take(PAGE)
+        .take_while(|it| it.is_ascii_whitespace())
+        .count();
+    bytes.get(space..).unwrap_or_default()
+}
+
+/// A private element of .NET's `RSAKeyValue`; the public ones are Modulus and Exponent.
+fn xml_key(from: &[u8]) -> bool {
+    const LONGEST_NAME: usize = 40;
+    let tag = from
+        .get(1..from.len().min(LONGEST_NAME))
+        .unwrap_or_default();
+    let is_end = |it: &u8| matches!(it, b'>' | b' ' | b'\t' | b'\r' | b'\n');
+    let name = tag.split(is_end).next().unwrap_or_default();
     let local = name.rsplit(|it| *it == b':').next().unwrap_or_default();
     matches!(local, b"D" | b"P" | b"Q" | b"DP" | b"DQ" | b"InverseQ")
-        && position(all, b"RSAKeyValue").is_some()
 }
 
 /// Containers that are known by their first bytes.
@@ -235,146 +262,101 @@ fn magic(from: &[u8]) -> Option<Kind> {
     }
 }
 
-/// A key's DER or BER by its first elements; the rest may be missing.
-fn der_key(from: &[u8]) -> Option<Kind> {
-    const PKCS5: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05";
-    const PKCS12_PBE: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01";
-    const PKCS7: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07";
-    let (length, inside) = header(from, 0x30)?;
-    let inside = length.and_then(|it| inside.get(..it)).unwrap_or(inside);
-    if let [2, 1, 3, rest @ ..] = inside {
-        let (_, content_info) = header(rest, 0x30)?;
-        let (_, oid) = header(content_info, 6)?;
-        return matches!(oid.strip_prefix(PKCS7), Some([1 | 2, ..])).then_some(Kind::Pkcs12);
-    }
-    if let [2, 1, version @ (0 | 1), rest @ ..] = inside {
-        return match rest.first()? {
-            0x30 => {
-                let (length, algorithm) = header(rest, 0x30)?;
-                (algorithm.starts_with(&[6]) && is_key_behind(algorithm, length?))
-                    .then_some(Kind::Pkcs8)
-            }
-            2 => {
-                let (length, number) = header(rest, 2)?;
-                let is_large = length? >= 32 && number.first().is_none_or(|it| *it < 0x80);
-                is_large.then_some(Kind::Pkcs1)
-            }
-            4 if *version == 1 => {
-                let (length, secret) = header(rest, 4)?;
-                let fits = (20..=72).contains(&length?);
-                let next = secret.get(length?..).and_then(<[u8]>::first);
-                (fits && matches!(next, None | Some(0xa0 | 0xa1))).then_some(Kind::Sec1)
-            }
-            _ => None,
-        };
-    }
-    let (length, algorithm) = header(inside, 0x30)?;
-    let (_, oid) = header(algorithm, 6)?;
-    let is_password_based = oid.starts_with(PKCS5) || oid.starts_with(PKCS12_PBE);
-    (is_password_based && is_key_behind(algorithm, length?)).then_some(Kind::EncryptedPkcs8)
-}
-
-/// Whether an OCTET STRING follows the algorithm, or the bytes stop inside the algorithm.
-fn is_key_behind(algorithm: &[u8], length: usize) -> bool {
-    algorithm
-        .get(length..)
-        .is_none_or(|it| it.starts_with(&[4]))
-}
-
-/// The length in an element's header (none: indefinite) and what follows it, if the tag is this one.
-fn header(bytes: &[u8], tag: u8) -> Option<(Option<usize>, &[u8])> {
-    match bytes {
-        [first, ..] if *first != tag => None,
-        [_, 0x80, rest @ ..] => Some((None, rest)),
-        [_, length @ 0..=0x7f, rest @ ..] => Some((Some(usize::from(*length)), rest)),
-        [_, count @ 0x81..=0x84, rest @ ..] => {
-            let (digits, rest) = rest.split_at_checked(usize::from(count & 0x7f))?;
-            let length = digits
-                .iter()
-                .fold(0, |sum, it| sum * 256 + usize::from(*it));
-            Some((Some(length), rest))
-        }
-        _ => None,
-    }
-}
-
 /// The first key in what a run of base64 decodes to. White space inside a run does not end it; where the digits of
 /// a key begin in a run is unknown, so all four alignments are tried.
 fn in_base64(bytes: &[u8]) -> Option<(Kind, usize)> {
+    let table = sextets();
     let mut run = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut start = 0;
     // The byte behind the end ends the last run.
-    let ended = bytes.iter().copied().chain([b'!']);
-    for (at, value) in ended.map(sextet).enumerate() {
-        match value {
-            0..64 => {
+    for (at, byte) in bytes.iter().copied().chain([b'!']).enumerate() {
+        match lookup(table, byte) {
+            SPACE => {}
+            OTHER => {
+                if let Some((kind, digit)) = in_run(&run, &mut decoded) {
+                    return Some((kind, place(bytes, start, digit)));
+                }
+                run.clear();
+            }
+            value => {
                 if run.is_empty() {
                     start = at;
                 }
                 run.push(value);
-            }
-            SPACE => {}
-            _ => {
-                if let Some((kind, digit)) = in_run(&run) {
-                    return Some((kind, place(bytes, start, digit)));
-                }
-                run.clear();
             }
         }
     }
     None
 }
 
-fn in_run(run: &[u8]) -> Option<(Kind, usize)> {
+/// `decoded` is room to decode in, as large as the run.
+fn in_run(run: &[u8], decoded: &mut Vec<u8>) -> Option<(Kind, usize)> {
     if run.len() < SHORTEST_RUN {
         return None;
     }
     (0..4).find_map(|alignment| {
-        let digits = run.get(alignment..).unwrap_or_default();
-        let decoded = decode(digits);
-        plain(&decoded).map(|(kind, at)| (kind, alignment + at * 4 / 3))
+        decode(run.get(alignment..).unwrap_or_default(), decoded);
+        plain(decoded).map(|(kind, at)| (kind, alignment + at * 4 / 3))
     })
 }
 
-fn decode(digits: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(digits.len() / 4 * 3 + 3));
-    for group in digits.chunks(4) {
-        let bits = group
-            .iter()
-            .fold(0_u32, |sum, it| (sum << 6) | u32::from(*it));
-        let bits = bits << (6 * (4 - group.len()));
-        let [_, bytes @ ..] = bits.to_be_bytes();
-        out.extend(bytes.iter().take(group.len() * 3 / 4));
+fn decode(digits: &[u8], decoded: &mut Vec<u8>) {
+    decoded.clear();
+    let mut groups = digits.chunks_exact(4);
+    for group in &mut groups {
+        if let [a, b, c, d] = group {
+            decoded.extend_from_slice(&[(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d]);
+        }
     }
-    out
+    match groups.remainder() {
+        [a, b] => decoded.push((a << 2) | (b >> 4)),
+        [a, b, c] => decoded.extend_from_slice(&[(a << 2) | (b >> 4), (b << 4) | (c >> 2)]),
+        _ => {}
+    }
 }
 
 /// Where the n-th digit of the run that begins at `start` stands.
 fn place(bytes: &[u8], start: usize, digit: usize) -> usize {
+    let table = sextets();
     let run = bytes.get(start..).unwrap_or_default();
-    let digits = run.iter().enumerate().filter(|(_, it)| sextet(**it) < 64);
+    let digits = run
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| lookup(table, **it) < SPACE);
     start + digits.map(|(at, _)| at).nth(digit).unwrap_or_default()
 }
 
 const SPACE: u8 = 64;
 const OTHER: u8 = 65;
 
-/// The value of a digit of base64 or base64url; [`SPACE`] or [`OTHER`] for what is none.
-fn sextet(byte: u8) -> u8 {
-    static TABLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        (0..=u8::MAX)
-            .map(|byte| match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' | b'-' => 62,
-                b'/' | b'_' => 63,
-                b' ' | b'\t' | b'\r' | b'\n' => SPACE,
-                _ => OTHER,
-            })
-            .collect()
+/// The value of every byte as a digit of base64 or base64url; [`SPACE`] or [`OTHER`] for what is none.
+fn sextets() -> &'static [u8; 256] {
+    static TABLE: LazyLock<[u8; 256]> = LazyLock::new(|| {
+        table_of(|byte| match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b' ' | b'\t' | b'\r' | b'\n' => SPACE,
+            _ => OTHER,
+        })
     });
-    TABLE.get(usize::from(byte)).copied().unwrap_or(OTHER)
+    &TABLE
+}
+
+fn table_of(value: impl Fn(u8) -> u8) -> [u8; 256] {
+    let mut next = 0_u8;
+    [(); 256].map(|()| {
+        let byte = next;
+        next = next.wrapping_add(1);
+        value(byte)
+    })
+}
+
+fn lookup(table: &[u8; 256], byte: u8) -> u8 {
+    table.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 fn starts_with_ignoring_case(bytes: &[u8], prefix: &[u8]) -> bool {

@@ -8,6 +8,7 @@ mod der;
 mod encoding;
 mod foreign;
 mod judge;
+mod key_der;
 mod key_material;
 mod name;
 mod pem;

@@ -2,6 +2,7 @@
 //! line, text of any kind around it. What is not lax: each block is whole, closed by its own label, and base64.
 
 use base64ct::{Base64, Encoding as _};
+use memchr::memmem::find;
 
 use super::{Rejection, foreign};
 use crate::domain::{Reason, Refusal};
@@ -31,13 +32,19 @@ pub(super) fn write(der: &[u8]) -> String {
 
 /// Whether anything in `text` is, or was meant to be, the line around a block.
 pub(super) fn has_armour(text: &[u8]) -> bool {
-    find(text, BEGIN).is_some() || find(text, END).is_some() || foreign::odd_dashes(text).is_some()
+    find(text, BEGIN).is_some()
+        || find(text, END).is_some()
+        || BEGIN.starts_with(text)
+        || foreign::odd_dashes(text).is_some()
 }
 
 /// The bytes of every certificate's block, in order. One block that is no certificate or not whole refuses all.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Vec<u8>>, Rejection> {
     if let Some(refusal) = foreign::odd_dashes(text) {
         return Err(Rejection::for_good(refusal));
+    }
+    if BEGIN.starts_with(text) {
+        return Err(cut("first"));
     }
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -56,19 +63,13 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Vec<u8>>, Rejection> {
 
 /// One block, from behind its `-----BEGIN ` on; and what follows it.
 fn read_block<'a>(text: &'a [u8], ordinal: &str) -> Result<(Vec<u8>, &'a [u8]), Rejection> {
-    let cut = || {
-        Rejection::perhaps_copying(
-            malformed(format!("the text stops inside the {ordinal} certificate"))
-                .help("the copy was interrupted; copy it again"),
-        )
-    };
     let line = text.split(|it| is_line_end(*it)).next().unwrap_or_default();
     let Some(label_length) = find(line, DASHES) else {
         let refusal = malformed(format!(
             "the BEGIN line of the {ordinal} block is not closed"
         ));
         return Err(if line.len() == text.len() {
-            cut()
+            cut(ordinal)
         } else {
             Rejection::for_good(refusal)
         });
@@ -78,7 +79,7 @@ fn read_block<'a>(text: &'a [u8], ordinal: &str) -> Result<(Vec<u8>, &'a [u8]), 
     if label != CERTIFICATE {
         return Err(Rejection::for_good(foreign::other_label(label)));
     }
-    let body_length = find(after_label, DASHES).ok_or_else(cut)?;
+    let body_length = find(after_label, DASHES).ok_or_else(|| cut(ordinal))?;
     let (body, from_end) = after_label.split_at(body_length);
     if from_end.starts_with(BEGIN) {
         let refusal = malformed(format!(
@@ -88,7 +89,7 @@ fn read_block<'a>(text: &'a [u8], ordinal: &str) -> Result<(Vec<u8>, &'a [u8]), 
     }
     let expected = [END, CERTIFICATE, DASHES].concat();
     if expected.starts_with(from_end) && from_end != expected {
-        return Err(cut());
+        return Err(cut(ordinal));
     }
     let Some(after) = from_end.strip_prefix(expected.as_slice()) else {
         return Err(other_end(from_end, ordinal));
@@ -152,15 +153,17 @@ fn other_end(from_end: &[u8], ordinal: &str) -> Rejection {
     })
 }
 
+fn cut(ordinal: &str) -> Rejection {
+    Rejection::perhaps_copying(
+        malformed(format!("the text stops inside the {ordinal} certificate"))
+            .help("the copy was interrupted; copy it again"),
+    )
+}
+
 fn malformed(found: impl Into<String>) -> Refusal {
     Refusal::new(Reason::PemMalformed, found)
 }
 
 const fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
-}
-
-/// Where `needle` first begins.
-pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|it| it == needle)
 }

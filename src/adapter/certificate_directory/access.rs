@@ -278,7 +278,8 @@ enum Writer {
 impl Acl {
     /// The ACL of a path; none if it has only a mode.
     fn of(path: &Path) -> Option<Self> {
-        let mut bytes = vec![0; 64 * 1024];
+        // A longer one is judged by the mode, whose group bits then are the mask: the most that any entry gives.
+        let mut bytes = vec![0; 4096];
         let length = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut bytes).ok()?;
         bytes.get(..length).map(Self::parse)
     }
