@@ -2,5 +2,6 @@
 pub mod adapter;
 pub mod config;
 pub mod domain;
+pub mod intake;
 pub mod plan;
 pub mod view;

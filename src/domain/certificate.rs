@@ -146,7 +146,7 @@ pub enum Remark {
     UnknownCriticalExtension,
     /// A serial number that is zero or negative.
     OddSerial,
-    /// A self-signature over a curve that cannot be verified here.
+    /// A self-signature that cannot be verified here: over P-521, or with a rare digest or exponent.
     UnverifiedSignature,
 }
 
@@ -162,7 +162,7 @@ impl fmt::Display for Remark {
             Self::WebServer => "made for a web server (serverAuth with DNS names): is this the signing certificate?",
             Self::UnknownCriticalExtension => "a critical extension that is not known here",
             Self::OddSerial => "its serial number is zero or negative",
-            Self::UnverifiedSignature => "its self-signature is over P-521 and was not verified",
+            Self::UnverifiedSignature => "its self-signature is of a rare kind (P-521, for one) and was not verified",
         })
     }
 }

@@ -1,7 +1,43 @@
-//! A directory of certificate files, looked at as a whole.
+//! A directory of certificate files, looked at as a whole, and never written to.
+//!
+//! A look is incremental: a file whose stamp (device, inode, size, times) is unchanged is not opened again. What
+//! makes a file count, wait or be refused is read off that stamp and the two clocks; what is in it is `intake`'s.
 
-use std::path::PathBuf;
+mod access;
+mod file;
+mod inspect;
+mod names;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use access::{PathJudge, Trusted, UnknownName};
+use file::{Content, Opened, Stamp};
+pub use inspect::{InspectError, inspect_directory, inspect_file};
+pub use names::PatternError;
+use names::Patterns;
+use thiserror::Error;
+
+use crate::domain::text::printable_path;
+use crate::domain::{FileVerdict, Look, LookedFile, Moment, Reason, Refusal, SourceError};
+use crate::intake::Rejection;
+
+/// Files of one directory that are looked at, by name order.
+pub const FILES_LIMIT: usize = 1024;
+
+/// What looks like an unfinished copy is refused once nothing happened to it for this long.
+const COPY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A file read sooner than this after its last change is read once more: a second change within the same tick of
+/// the file system's clock would leave the stamp as it was.
+const RACY: Duration = Duration::from_secs(2);
 
 /// Which directory, which files in it, and who may write them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,4 +54,276 @@ pub struct DirectorySettings {
     pub allowed_groups: Vec<String>,
     /// A file counts once nothing happened to it for this long.
     pub quiet: Duration,
+}
+
+/// Why a directory cannot be looked at as configured.
+#[derive(Debug, Error)]
+pub enum DirectorySettingsError {
+    /// A pattern of `files`.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A name of `allowed_owners` or `allowed_groups`.
+    #[error(transparent)]
+    Name(#[from] UnknownName),
+}
+
+/// A directory, and what is known of its files from the last look.
+#[derive(Debug)]
+pub struct CertificateDirectory {
+    directory: PathBuf,
+    patterns: Patterns,
+    trusted: Trusted,
+    strict: bool,
+    quiet: Duration,
+    known: BTreeMap<OsString, Known>,
+    reads: u64,
+}
+
+/// What is known of one file.
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    owner: String,
+    /// When this stamp was first seen.
+    first_seen: Moment,
+    content: Option<ReadContent>,
+}
+
+/// What was in a file when it was read.
+#[derive(Debug)]
+struct ReadContent {
+    content: Content,
+    /// When; to be read once more as it had just changed then.
+    racy_since: Option<Moment>,
+}
+
+impl CertificateDirectory {
+    /// A directory that was not looked at yet. Nothing is read but the names of users and groups.
+    ///
+    /// # Errors
+    /// A pattern that is none, or a user or group that this machine does not know.
+    pub fn new(settings: DirectorySettings) -> Result<Self, DirectorySettingsError> {
+        Ok(Self {
+            patterns: Patterns::new(&settings.files)?,
+            trusted: Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)?,
+            directory: settings.directory,
+            strict: settings.strict_permissions,
+            quiet: settings.quiet,
+            known: BTreeMap::new(),
+            reads: 0,
+        })
+    }
+
+    /// The directory as configured.
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How many files were opened and read since the start. A look at what did not change adds none.
+    pub fn reads(&self) -> u64 {
+        self.reads
+    }
+
+    /// Judges the permissions of the directory and of everything above it, for start-up.
+    ///
+    /// # Errors
+    /// `unsafe_permissions`, or `unreadable` if the path leads nowhere.
+    pub fn judge_path(&self) -> Result<(), Refusal> {
+        PathJudge::new(&self.trusted).judge(&self.directory)
+    }
+
+    /// Looks at every file whose name counts.
+    ///
+    /// # Errors
+    /// The directory is missing, cannot be listed, or was replaced meanwhile: then nothing is known of any file.
+    pub fn look(&mut self, now: &Moment) -> Result<Look, SourceError> {
+        let before = identity(&self.directory)?;
+        let mut listing = names::list(&self.directory, &self.patterns)?;
+        let surplus = listing
+            .counted
+            .split_off(listing.counted.len().min(FILES_LIMIT));
+        self.known
+            .retain(|name, _| listing.counted.binary_search(name).is_ok());
+        let mut judge = PathJudge::new(&self.trusted.clone());
+        let mut files = Vec::with_capacity(listing.counted.len());
+        for name in &listing.counted {
+            files.extend(self.look_at(name, &mut judge, now));
+        }
+        if identity(&self.directory)? != before {
+            return Err(SourceError::Unreadable {
+                path: printable_path(&self.directory),
+                why: "it was replaced during the look".to_owned(),
+            });
+        }
+        let paths = |names: Vec<OsString>| names.iter().map(|it| self.directory.join(it)).collect();
+        Ok(Look {
+            files,
+            ignored: paths(listing.ignored),
+            surplus: paths(surplus),
+        })
+    }
+
+    /// One file; none if it is gone by now.
+    fn look_at(&mut self, name: &OsStr, judge: &mut PathJudge, now: &Moment) -> Option<LookedFile> {
+        let path = self.directory.join(name);
+        let stamp = match file::stamp(&path) {
+            Ok(stamp) => stamp,
+            Err(file::NoStamp::Gone) => return None,
+            Err(file::NoStamp::Refused(stamp, refusal)) => {
+                self.known.remove(name);
+                let owner = judge.owner_text(&stamp);
+                return Some(file::looked(
+                    path,
+                    &stamp,
+                    owner,
+                    FileVerdict::Refused(refusal),
+                ));
+            }
+        };
+        if self.known.get(name).is_none_or(|it| it.stamp != stamp) {
+            let known = Known {
+                owner: judge.owner_text(&stamp),
+                first_seen: now.clone(),
+                content: None,
+                stamp: stamp.clone(),
+            };
+            self.known.insert(name.to_owned(), known);
+        }
+        let quiet = self.quiet;
+        let permissions = match self.strict.then(|| judge.walk(&path)) {
+            Some(Ok(end)) if end != stamp => {
+                // It was replaced since its stamp was taken; the next look sees one version.
+                let until = now.wall.plus(quiet);
+                let verdict = FileVerdict::Waiting {
+                    until,
+                    otherwise: None,
+                };
+                return Some(file::looked(path, &end, judge.owner_text(&end), verdict));
+            }
+            Some(Err(refusal)) => Err(refusal),
+            _ => Ok(()),
+        };
+        let known = self.known.get_mut(name)?;
+        let verdict = known.verdict(&path, quiet, now, &mut self.reads);
+        let verdict = strictest(verdict, permissions);
+        Some(file::looked(
+            path,
+            &known.stamp,
+            known.owner.clone(),
+            verdict,
+        ))
+    }
+}
+
+impl Known {
+    fn verdict(
+        &mut self,
+        path: &Path,
+        quiet: Duration,
+        now: &Moment,
+        reads: &mut u64,
+    ) -> FileVerdict {
+        if let Some(refusal) = self.stamp.refusal() {
+            return FileVerdict::Refused(refusal);
+        }
+        let rest = self.age(now);
+        if rest < quiet {
+            return FileVerdict::Waiting {
+                until: now.wall.plus(quiet.saturating_sub(rest)),
+                otherwise: None,
+            };
+        }
+        if self.content.as_ref().is_none_or(|it| it.is_due_again(now)) {
+            match file::read(path, &self.stamp, reads) {
+                Opened::Read(content) => {
+                    // Once a file is read for the second time its change is two seconds old.
+                    let racy = self.content.is_none() && rest < RACY;
+                    self.content = Some(ReadContent {
+                        content,
+                        racy_since: racy.then(|| now.clone()),
+                    });
+                }
+                Opened::Changing => {
+                    self.first_seen = now.clone();
+                    self.content = None;
+                    return FileVerdict::Waiting {
+                        until: now.wall.plus(quiet),
+                        otherwise: None,
+                    };
+                }
+                Opened::Refused(refusal) => return FileVerdict::Refused(refusal),
+            }
+        }
+        match self.content.as_ref().map(|it| &it.content) {
+            Some(Ok(accepted)) => FileVerdict::Accepted {
+                certificates: accepted.certificates.clone(),
+                refused: accepted.refused.clone(),
+                notes: accepted.notes.clone(),
+            },
+            Some(Err(rejection)) => patient(rejection, rest, now),
+            None => FileVerdict::Refused(file::vanished()),
+        }
+    }
+
+    /// For how long nothing happened to the file: by its ctime and the wall clock, or by how long this stamp has
+    /// been seen, whichever is longer. A ctime in the future says nothing: the clock was stepped.
+    fn age(&self, now: &Moment) -> Duration {
+        now.wall
+            .since(self.stamp.changed)
+            .max(now.elapsed_since(&self.first_seen))
+    }
+}
+
+impl ReadContent {
+    fn is_due_again(&self, now: &Moment) -> bool {
+        self.racy_since
+            .as_ref()
+            .is_some_and(|it| now.elapsed_since(it) >= RACY)
+    }
+}
+
+/// A refusal that an unfinished copy could have earned waits.
+fn patient(rejection: &Rejection, age: Duration, now: &Moment) -> FileVerdict {
+    let mut refusal = rejection.refusal.clone();
+    if !rejection.may_be_copying {
+        return FileVerdict::Refused(refusal);
+    }
+    if age < COPY_PATIENCE {
+        return FileVerdict::Waiting {
+            until: now.wall.plus(COPY_PATIENCE.saturating_sub(age)),
+            otherwise: Some(refusal),
+        };
+    }
+    refusal.found.push_str(match refusal.reason {
+        Reason::Empty => " for more than 60 s",
+        _ => ", unchanged for 60 s",
+    });
+    FileVerdict::Refused(refusal)
+}
+
+/// Unsafe permissions refuse whatever a file holds, but key material is the louder news.
+fn strictest(verdict: FileVerdict, permissions: Result<(), Refusal>) -> FileVerdict {
+    let holds_key = matches!(&verdict, FileVerdict::Refused(it) if it.reason == Reason::PrivateKey);
+    match permissions {
+        Err(refusal) if !holds_key => FileVerdict::Refused(refusal),
+        _ => verdict,
+    }
+}
+
+/// Device and inode of a directory.
+fn identity(directory: &Path) -> Result<(u64, u64), SourceError> {
+    let metadata = std::fs::metadata(directory).map_err(|error| source_error(directory, &error))?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+fn source_error(directory: &Path, error: &io::Error) -> SourceError {
+    let path = printable_path(directory);
+    if error.kind() == io::ErrorKind::NotFound {
+        SourceError::Missing(path)
+    } else {
+        SourceError::Unreadable {
+            path,
+            why: file::word(error),
+        }
+    }
 }

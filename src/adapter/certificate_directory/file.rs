@@ -1,0 +1,254 @@
+//! One file: its stamp, and one bounded read that is of one version or of none.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::access;
+use crate::domain::{FileVerdict, Fingerprint, LookedFile, Reason, Refusal, Timestamp};
+use crate::intake::{self, Accepted, FILE_LIMIT, Rejection};
+
+/// What a file holds, by `intake`.
+pub(super) type Content = Result<Accepted, Rejection>;
+
+/// A version of a file: if none of this changed, neither did its content (but for the same tick of the clock).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    /// The status change time, which nobody can set.
+    change: (i64, i64),
+    /// The same to the millisecond.
+    pub(super) changed: Timestamp,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) mode: u32,
+    special: Option<&'static str>,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let kind = metadata.file_type();
+        let millis = metadata
+            .ctime()
+            .saturating_mul(1000)
+            .saturating_add(metadata.ctime_nsec() / 1_000_000);
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            change: (metadata.ctime(), metadata.ctime_nsec()),
+            changed: Timestamp::from_millis(millis),
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            mode: metadata.mode() & 0o7777,
+            special: if kind.is_file() {
+                None
+            } else if kind.is_dir() {
+                Some("a directory")
+            } else if kind.is_fifo() {
+                Some("a named pipe")
+            } else if kind.is_socket() {
+                Some("a socket")
+            } else if kind.is_symlink() {
+                Some("a symbolic link")
+            } else {
+                Some("a device")
+            },
+        }
+    }
+
+    /// Why such a file is not even opened.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.special
+            .map(|it| Refusal::new(Reason::NotRegularFile, it))
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        self.special == Some("a directory")
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            device,
+            inode,
+            size,
+            modified,
+            change,
+            ..
+        } = self;
+        format!(
+            "{device}:{inode}:{size}:{}.{:09}:{}.{:09}",
+            modified.0, modified.1, change.0, change.1
+        )
+    }
+}
+
+/// Why there is no stamp.
+pub(super) enum NoStamp {
+    /// The name is gone.
+    Gone,
+    /// The name is there and leads nowhere: the link's own stamp, and what to say.
+    Refused(Box<Stamp>, Refusal),
+}
+
+/// The stamp of what a path leads to.
+pub(super) fn stamp(path: &Path) -> Result<Stamp, NoStamp> {
+    let error = match std::fs::metadata(path) {
+        Ok(metadata) => return Ok(Stamp::of(&metadata)),
+        Err(error) => error,
+    };
+    let own = std::fs::symlink_metadata(path).map_err(|_| NoStamp::Gone)?;
+    let found = if error.kind() == io::ErrorKind::NotFound {
+        "a symbolic link that leads nowhere".to_owned()
+    } else {
+        format!("a symbolic link that cannot be followed: {}", word(&error))
+    };
+    Err(NoStamp::Refused(
+        Box::new(Stamp::of(&own)),
+        Refusal::new(Reason::Unreadable, found),
+    ))
+}
+
+/// What came of opening a file.
+pub(super) enum Opened {
+    /// It was read whole and judged.
+    Read(Content),
+    /// It is not, or did not stay, the version of the stamp.
+    Changing,
+    /// It cannot be read.
+    Refused(Refusal),
+}
+
+/// Reads and judges the version of a file that has this stamp. Opening never blocks.
+pub(super) fn read(path: &Path, stamp: &Stamp, reads: &mut u64) -> Opened {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(error) => return not_opened(&error.into(), stamp),
+    };
+    let is_still = |file: &File| file.metadata().is_ok_and(|it| Stamp::of(&it) == *stamp);
+    if !is_still(&file) {
+        return Opened::Changing;
+    }
+    *reads += 1;
+    let bytes = match first_bytes(&mut file) {
+        Ok(bytes) => bytes,
+        Err(error) => return unreadable(word(&error)),
+    };
+    if !is_still(&file) {
+        return Opened::Changing;
+    }
+    Opened::Read(guarded(&bytes, || intake::judge_file(&bytes, stamp.size)))
+}
+
+/// At most one byte more than the limit, in a buffer that is wiped and never grows.
+fn first_bytes(file: &mut File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; FILE_LIMIT + 1]);
+    let mut filled = 0;
+    while let Some(free) = bytes.get_mut(filled..).filter(|it| !it.is_empty()) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// One file must not stop the others: the only place where a panic is caught.
+fn guarded(bytes: &[u8], judge: impl FnOnce() -> Content) -> Content {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
+        let digest = Fingerprint::from_bytes(Sha256::digest(bytes).into());
+        let found = format!("the checker stopped on this file; please report its SHA-256 {digest}");
+        Err(Rejection {
+            refusal: Refusal::new(Reason::Internal, found),
+            may_be_copying: false,
+        })
+    })
+}
+
+fn not_opened(error: &io::Error, stamp: &Stamp) -> Opened {
+    match error.kind() {
+        io::ErrorKind::NotFound => Opened::Changing,
+        io::ErrorKind::PermissionDenied => {
+            let user = access::user_name(rustix::process::geteuid().as_raw());
+            let (owner, group) = (access::user_name(stamp.uid), access::group_name(stamp.gid));
+            let found = format!(
+                "permission denied for user {user} (file {owner}:{group} {:04o})",
+                stamp.mode
+            );
+            let refusal = Refusal::new(Reason::Unreadable, found);
+            Opened::Refused(refusal.help("chmod 644 FILE   (the certificate is public)"))
+        }
+        _ => unreadable(word(error)),
+    }
+}
+
+fn unreadable(found: String) -> Opened {
+    Opened::Refused(Refusal::new(Reason::Unreadable, found))
+}
+
+/// A file that went away between two steps of one look.
+pub(super) fn vanished() -> Refusal {
+    Refusal::new(Reason::Unreadable, "no such file")
+}
+
+/// A file with its verdict.
+pub(super) fn looked(
+    path: PathBuf,
+    stamp: &Stamp,
+    owner: String,
+    verdict: FileVerdict,
+) -> LookedFile {
+    LookedFile {
+        path,
+        owner,
+        stamp: stamp.text(),
+        changed: stamp.changed,
+        verdict,
+    }
+}
+
+/// The system's word for an error, as it stands in the middle of a sentence.
+pub(super) fn word(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_while_judging_refuses_that_file() {
+        let content = guarded(b"abc", || panic!("a fault of ours"));
+        let rejection = content.unwrap_err();
+        assert_eq!(
+            rejection.refusal.to_string(),
+            "refused (internal): the checker stopped on this file; please report its SHA-256 \
+             ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert!(!rejection.may_be_copying);
+    }
+
+    #[test]
+    fn an_error_is_said_in_the_systems_words() {
+        assert_eq!(word(&io::Error::from_raw_os_error(13)), "permission denied");
+    }
+}

@@ -1,0 +1,111 @@
+//! Looking once, by hand: nothing waits, and permissions are a note unless they are to count.
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::access::{PathJudge, Trusted};
+use super::file::{self, NoStamp, Opened};
+use super::names::{self, Patterns};
+use super::{DirectorySettings, DirectorySettingsError, FILES_LIMIT};
+use crate::domain::{FileVerdict, Look, LookedFile, Reason, Refusal, SourceError, Timestamp};
+
+/// Why a directory cannot be inspected.
+#[derive(Debug, Error)]
+pub enum InspectError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] DirectorySettingsError),
+    /// It cannot be listed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Judges one file at once. With `strict`, unsafe permissions refuse it; else they are a note of an accepted one.
+pub fn inspect_file(path: &Path, trusted: &Trusted, strict: bool) -> LookedFile {
+    let mut judge = PathJudge::new(trusted);
+    let stamp = match file::stamp(path) {
+        Ok(stamp) => stamp,
+        Err(NoStamp::Refused(stamp, refusal)) => {
+            let owner = judge.owner_text(&stamp);
+            return file::looked(
+                path.to_owned(),
+                &stamp,
+                owner,
+                FileVerdict::Refused(refusal),
+            );
+        }
+        Err(NoStamp::Gone) => {
+            return LookedFile {
+                path: path.to_owned(),
+                owner: String::new(),
+                stamp: String::new(),
+                changed: Timestamp::from_millis(0),
+                verdict: FileVerdict::Refused(file::vanished()),
+            };
+        }
+    };
+    let permissions = judge.judge(path);
+    let verdict = content(path, &stamp);
+    let verdict = if strict {
+        super::strictest(verdict, permissions)
+    } else {
+        noted(verdict, permissions)
+    };
+    file::looked(path.to_owned(), &stamp, judge.owner_text(&stamp), verdict)
+}
+
+/// Judges every file of a directory whose name counts, as [`inspect_file`] does; `strict_permissions` decides.
+///
+/// # Errors
+/// Settings that cannot be used, or a directory that cannot be listed.
+pub fn inspect_directory(settings: &DirectorySettings) -> Result<Look, InspectError> {
+    let patterns = Patterns::new(&settings.files).map_err(DirectorySettingsError::from)?;
+    let trusted = Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)
+        .map_err(DirectorySettingsError::from)?;
+    let directory = &settings.directory;
+    let mut listing = names::list(directory, &patterns)?;
+    let surplus = listing
+        .counted
+        .split_off(listing.counted.len().min(FILES_LIMIT));
+    let paths = |names: Vec<_>| {
+        names
+            .iter()
+            .map(|it| directory.join(it))
+            .collect::<Vec<_>>()
+    };
+    Ok(Look {
+        files: paths(listing.counted)
+            .iter()
+            .map(|it| inspect_file(it, &trusted, settings.strict_permissions))
+            .collect(),
+        ignored: paths(listing.ignored),
+        surplus: paths(surplus),
+    })
+}
+
+fn content(path: &Path, stamp: &file::Stamp) -> FileVerdict {
+    if let Some(refusal) = stamp.refusal() {
+        return FileVerdict::Refused(refusal);
+    }
+    match file::read(path, stamp, &mut 0) {
+        Opened::Read(Ok(accepted)) => FileVerdict::Accepted {
+            certificates: accepted.certificates,
+            refused: accepted.refused,
+            notes: accepted.notes,
+        },
+        Opened::Read(Err(rejection)) => FileVerdict::Refused(rejection.refusal),
+        Opened::Changing => {
+            FileVerdict::Refused(Refusal::new(Reason::Unreadable, "it is being written"))
+        }
+        Opened::Refused(refusal) => FileVerdict::Refused(refusal),
+    }
+}
+
+fn noted(mut verdict: FileVerdict, permissions: Result<(), Refusal>) -> FileVerdict {
+    if let (FileVerdict::Accepted { notes, .. }, Err(refusal)) = (&mut verdict, permissions) {
+        notes.push(format!("permissions: {}", refusal.found));
+        notes.extend(refusal.help);
+    }
+    verdict
+}

@@ -1,0 +1,237 @@
+//! Two readers, written by different people, must find the same certificate in the same bytes, and the stricter one
+//! must write back exactly those bytes. Each alone accepts things that the other, or SendGrid, would read otherwise.
+
+use x509_cert::Certificate as StrictCertificate;
+use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::time::Time;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::public_key::PublicKey;
+use super::{name, signature, tlv};
+use crate::domain::{Certificate, CertificateParts, Reason, Refusal, Remark, Timestamp, Validity};
+
+/// Octets of a serial number (RFC 5280, 4.1.2.2).
+pub(super) const SERIAL_LIMIT: usize = 20;
+
+/// One certificate as both readers see it.
+pub(super) struct Reading<'a> {
+    /// The exact bytes.
+    pub(super) der: &'a [u8],
+    /// What x509-parser reads.
+    pub(super) parsed: X509Certificate<'a>,
+    /// What x509-cert reads.
+    pub(super) strict: StrictCertificate,
+}
+
+/// Why there is no reading.
+pub(super) enum Unreadable {
+    /// The bytes are damaged or no certificate: nothing in their file can be relied on.
+    Corrupt(Refusal),
+    /// A certificate with one impossible field: the others of its file may be fine.
+    Odd(Refusal),
+}
+
+impl Unreadable {
+    pub(super) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Corrupt(refusal) | Self::Odd(refusal) => refusal,
+        }
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// Reads exactly one certificate.
+    pub(super) fn of(der: &'a [u8]) -> Result<Self, Unreadable> {
+        let corrupt = |found: &str| Unreadable::Corrupt(not_der(found));
+        frame(der).map_err(Unreadable::Corrupt)?;
+        let unread = || {
+            odd_field(der).map_or_else(
+                || corrupt("it is not one certificate in DER"),
+                |found| Unreadable::Odd(not_der(found)),
+            )
+        };
+        let strict = StrictCertificate::from_der(der).map_err(|_| unread())?;
+        let Ok((b"", parsed)) = X509Certificate::from_der(der) else {
+            return Err(unread());
+        };
+        if strict.to_der().ok().as_deref() != Some(der) {
+            return Err(corrupt(
+                "it is not written as DER demands: encoded again it is different",
+            ));
+        }
+        if !agree(&parsed, &strict) {
+            return Err(corrupt("two readers understand it differently"));
+        }
+        Ok(Self {
+            der,
+            parsed,
+            strict,
+        })
+    }
+
+    /// The certificate as a value.
+    pub(super) fn certificate(&self, remarks: Vec<Remark>) -> Certificate {
+        build(self.der, &self.parsed, remarks)
+    }
+
+    /// When it is valid.
+    pub(super) fn validity(&self) -> Validity {
+        validity(&self.parsed)
+    }
+
+    /// Whether the issuer is the subject, byte for byte.
+    pub(super) fn self_issued(&self) -> bool {
+        self.parsed.subject().as_raw() == self.parsed.issuer().as_raw()
+    }
+
+    /// The subject as text, as foreign as it came.
+    pub(super) fn subject(&self) -> String {
+        name::text(self.parsed.subject())
+    }
+}
+
+/// A certificate that only the laxer reader can read: SendGrid lists it, so its fingerprint must be known.
+pub(super) fn lenient(der: &[u8]) -> Option<Certificate> {
+    match X509Certificate::from_der(der) {
+        Ok((b"", parsed)) => Some(build(der, &parsed, Vec::new())),
+        _ => None,
+    }
+}
+
+fn build(der: &[u8], parsed: &X509Certificate<'_>, remarks: Vec<Remark>) -> Certificate {
+    Certificate::new(CertificateParts {
+        der,
+        subject_public_key_info: parsed.public_key().raw,
+        validity: validity(parsed),
+        subject: name::text(parsed.subject()),
+        issuer: name::text(parsed.issuer()),
+        self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+        serial: parsed.raw_serial(),
+        key: PublicKey::of(parsed.public_key()).algorithm(),
+        signature: signature::hash(&parsed.signature_algorithm),
+        remarks,
+    })
+}
+
+fn validity(parsed: &X509Certificate<'_>) -> Validity {
+    Validity {
+        not_before: Timestamp::from_secs(parsed.validity().not_before.timestamp()),
+        not_after: Timestamp::from_secs(parsed.validity().not_after.timestamp()),
+    }
+}
+
+/// Exactly one DER SEQUENCE, nothing before or after it.
+fn frame(der: &[u8]) -> Result<(), Refusal> {
+    let element = tlv::read(der).map_err(|fault| {
+        not_der(match fault {
+            tlv::Fault::Cut => "it stops inside the certificate",
+            tlv::Fault::LongLength => "a length is written longer than DER allows",
+            tlv::Fault::IndefiniteLength => "it is BER with an indefinite length, not DER",
+        })
+    })?;
+    if element.tag != tlv::SEQUENCE {
+        return Err(not_der("it is not a certificate"));
+    }
+    match element.rest.len() {
+        0 => Ok(()),
+        1 => Err(not_der(
+            "1 byte follows the certificate; only exact certificates are uploaded",
+        )),
+        surplus => Err(not_der(format!(
+            "{surplus} bytes follow the certificate; only exact certificates are uploaded"
+        ))),
+    }
+}
+
+fn agree(parsed: &X509Certificate<'_>, strict: &StrictCertificate) -> bool {
+    let tbs = &strict.tbs_certificate;
+    let written = |it: Result<Vec<u8>, _>, raw: &[u8]| it.ok().as_deref() == Some(raw);
+    let same_time =
+        |time: Time, secs: i64| i64::try_from(time.to_unix_duration().as_secs()).ok() == Some(secs);
+    let extensions = tbs.extensions.as_deref().unwrap_or_default();
+    parsed.raw_serial() == tbs.serial_number.as_bytes()
+        && written(tbs.subject.to_der(), parsed.subject().as_raw())
+        && written(tbs.issuer.to_der(), parsed.issuer().as_raw())
+        && written(
+            tbs.subject_public_key_info.to_der(),
+            parsed.public_key().raw,
+        )
+        && same_time(
+            tbs.validity.not_before,
+            parsed.validity().not_before.timestamp(),
+        )
+        && same_time(
+            tbs.validity.not_after,
+            parsed.validity().not_after.timestamp(),
+        )
+        && written(tbs.to_der(), parsed.tbs_certificate.as_ref())
+        && strict.signature.raw_bytes() == &*parsed.signature_value.data
+        && extensions.len() == parsed.extensions().len()
+        && extensions
+            .iter()
+            .zip(parsed.extensions())
+            .all(|(ours, theirs)| {
+                ours.extn_id.as_bytes() == theirs.oid.as_bytes()
+                    && ours.critical == theirs.critical
+                    && ours.extn_value.as_bytes() == theirs.value
+            })
+}
+
+/// Which field makes a well-framed certificate unreadable.
+fn odd_field(der: &[u8]) -> Option<&'static str> {
+    let (certificate, _) = tlv::expect(der, tlv::SEQUENCE)?;
+    let (mut tbs, _) = tlv::expect(certificate, tlv::SEQUENCE)?;
+    if let Some((version, rest)) = tlv::expect(tbs, 0xa0) {
+        let (number, _) = tlv::expect(version, tlv::INTEGER)?;
+        if !matches!(number, [0..=2]) {
+            return Some("its version is not 1, 2 or 3");
+        }
+        tbs = rest;
+    }
+    let (serial, rest) = tlv::expect(tbs, tlv::INTEGER)?;
+    match serial.len() {
+        0 => return Some("its serial number is empty"),
+        1..=SERIAL_LIMIT => {}
+        _ => return Some("its serial number has more than 20 octets"),
+    }
+    let (_, rest) = tlv::expect(rest, tlv::SEQUENCE)?;
+    let (_, rest) = tlv::expect(rest, tlv::SEQUENCE)?;
+    let (validity, _) = tlv::expect(rest, tlv::SEQUENCE)?;
+    let not_before = tlv::read(validity).ok()?;
+    let not_after = tlv::read(not_before.rest).ok()?;
+    odd_time(&not_before).or_else(|| odd_time(&not_after))
+}
+
+/// What is wrong with a time (RFC 5280, 4.1.2.5: with seconds, in UTC, ending in Z).
+fn odd_time(time: &tlv::Element<'_>) -> Option<&'static str> {
+    let digits = match time.tag {
+        0x17 => 12,
+        0x18 => 14,
+        _ => return Some("a date in it is not a time"),
+    };
+    let well_formed = time.content.len() == digits + 1
+        && time.content.ends_with(b"Z")
+        && time.content.iter().take(digits).all(u8::is_ascii_digit);
+    Some(if well_formed {
+        let text = std::str::from_utf8(time.content).ok()?;
+        let century = match (time.tag, text.as_bytes()) {
+            (0x18, _) => "",
+            (_, [b'0'..=b'4', ..]) => "20",
+            _ => "19",
+        };
+        let date =
+            chrono::NaiveDateTime::parse_from_str(&format!("{century}{text}"), "%Y%m%d%H%M%SZ");
+        match date.map(|it| it.and_utc().timestamp()) {
+            Ok(0..) => return None,
+            Ok(_) => "a date in it lies before 1970",
+            Err(_) => "a date in it does not exist",
+        }
+    } else {
+        "a date in it has no seconds, an offset or another form than DER allows"
+    })
+}
+
+pub(super) fn not_der(found: impl Into<String>) -> Refusal {
+    Refusal::new(Reason::NotDer, found)
+}

@@ -1,0 +1,111 @@
+//! Bytes become certificates, or reasons why not. No I/O, no clock: the same bytes always get the same answer.
+//!
+//! The way of a file: [`judge_file`] looks for key material in every encoding first, then finds the certificates
+//! in it (PEM, DER or bare base64), has two independent readers agree on each, and judges each by a table of checks.
+
+mod bundle;
+mod der;
+mod encoding;
+mod foreign;
+mod judge;
+mod key_der;
+mod key_material;
+mod name;
+mod pem;
+mod public_key;
+mod signature;
+mod tlv;
+mod weak;
+
+#[cfg(test)]
+pub(crate) mod forge;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::{Certificate, Reason, Refusal};
+
+/// The largest file that is read: a certificate has 1 to 3 KiB.
+pub const FILE_LIMIT: usize = 64 * 1024;
+
+/// How many certificates one file may hold: a rollover bundle has two, a chain four.
+pub const CERTIFICATE_LIMIT: usize = 20;
+
+/// What a file holds that is fit for upload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Accepted {
+    /// At least one, each once, in the order of the file.
+    pub certificates: Vec<Certificate>,
+    /// Certificates of the file that are refused one by one; the others go on.
+    pub refused: Vec<Refusal>,
+    /// For people: `2 issuers ignored: CN=Root, CN=Intermediate`.
+    pub notes: Vec<String>,
+}
+
+/// Why a file counts for nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejection {
+    /// The reason in a person's words.
+    pub refusal: Refusal,
+    /// Whether an unfinished copy looks just like this, so that one should look again before refusing.
+    pub may_be_copying: bool,
+}
+
+impl Rejection {
+    /// The same bytes will not get better.
+    fn for_good(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            may_be_copying: false,
+        }
+    }
+
+    /// More bytes may follow.
+    fn perhaps_copying(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            may_be_copying: true,
+        }
+    }
+}
+
+/// Judges a whole file.
+///
+/// `bytes` are its first [`FILE_LIMIT`] + 1 bytes, or all of them; `size` is its size by the file system, for the
+/// text of `too_large` only.
+///
+/// # Errors
+/// One [`Rejection`] for the whole file: key material anywhere, nothing that is a certificate, a block that is
+/// corrupt, or no certificate that passes every check.
+pub fn judge_file(bytes: &[u8], size: u64) -> Result<Accepted, Rejection> {
+    if let Some(found) = key_material::find(bytes) {
+        return Err(Rejection::for_good(found.refusal()));
+    }
+    if bytes.len() > FILE_LIMIT {
+        let size = foreign::size(size.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
+        let found = format!("{size}; the limit is 64 KiB, a certificate has 1 to 3");
+        return Err(Rejection::for_good(Refusal::new(Reason::TooLarge, found)));
+    }
+    bundle::judge(&encoding::certificates(bytes)?)
+}
+
+/// Reads one certificate from its exact DER, whatever it is good for; remarks included.
+///
+/// # Errors
+/// `not_der` if the two readers do not agree that this is exactly one certificate.
+pub fn read_certificate(der: &[u8]) -> Result<Certificate, Refusal> {
+    let reading = der::Reading::of(der).map_err(der::Unreadable::into_refusal)?;
+    Ok(judge::with_remarks(&reading))
+}
+
+/// Reads a certificate as SendGrid lists it: PEM with any line ends or on one line, or its base64 without armour.
+///
+/// It need not be one that we would upload; none only if no reader can make out its fingerprint and validity.
+pub fn read_listed(public_certificate: &str) -> Option<Certificate> {
+    let der = encoding::listed(public_certificate)?;
+    read_certificate(&der).ok().or_else(|| der::lenient(&der))
+}
+
+/// The one text that is hashed, stored and sent for a DER: LF, 64 columns, one newline at the end (RFC 7468).
+pub fn canonical_pem(der: &[u8]) -> String {
+    pem::write(der)
+}

@@ -1,0 +1,572 @@
+//! Single certificates: both sides of every limit.
+
+use num_bigint::BigUint;
+use rcgen::{
+    CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
+};
+
+use super::*;
+use crate::domain::KeyAlgorithm;
+use crate::intake::forge::{self, Hash};
+
+#[test]
+fn the_clock_plays_no_part() {
+    let expired = Shape {
+        not_before: forge::utc("100101000000Z"),
+        not_after: forge::utc("110101000000Z"),
+        ..Shape::default()
+    };
+    assert_eq!(remarks(&expired), []);
+    let ahead = Shape {
+        not_before: forge::utc("480101000000Z"),
+        not_after: forge::utc("490101000000Z"),
+        ..Shape::default()
+    };
+    assert_eq!(remarks(&ahead), []);
+}
+
+#[test]
+fn generalized_time_counts_in_every_year() {
+    let early = Shape {
+        not_before: forge::general("20240101000000Z"),
+        not_after: forge::general("20340101000000Z"),
+        ..Shape::default()
+    };
+    assert_eq!(remarks(&early), []);
+    let late = Shape {
+        not_after: forge::general("99991231235959Z"),
+        ..Shape::default()
+    };
+    let accepted = accepted(late.der());
+    let certificate = &accepted.certificates[0];
+    assert_eq!(
+        certificate.validity().not_after.to_string(),
+        "9999-12-31T23:59:59Z"
+    );
+    assert_eq!(certificate.remarks(), [Remark::LongValidity]);
+}
+
+#[test]
+fn more_than_eleven_years_are_remarked() {
+    let until = |not_after: &str| Shape {
+        not_before: forge::utc("250101000000Z"),
+        not_after: forge::utc(not_after),
+        ..Shape::default()
+    };
+    assert_eq!(remarks(&until("360101000000Z")), [], "eleven years");
+    assert_eq!(remarks(&until("360105000000Z")), [Remark::LongValidity]);
+}
+
+#[test]
+fn a_serial_has_one_to_twenty_octets() {
+    let serial = |octets: Vec<u8>| Shape {
+        serial: octets,
+        ..Shape::default()
+    };
+    assert_eq!(remarks(&serial(vec![0x7f; 20])), []);
+    for length in [21, 22, 40] {
+        refuses(
+            serial(vec![0x7f; length]).der(),
+            Reason::NotDer,
+            "serial number has more than 20 octets",
+        );
+    }
+    refuses(
+        serial(vec![]).der(),
+        Reason::NotDer,
+        "serial number is empty",
+    );
+    assert_eq!(remarks(&serial(vec![0])), [Remark::OddSerial]);
+    assert_eq!(remarks(&serial(vec![0x80])), [Remark::OddSerial]);
+    assert_eq!(remarks(&serial(vec![0, 0x80])), []);
+}
+
+#[test]
+fn a_validity_is_two_real_times_in_order() {
+    let from_to = |not_before: &str, not_after: &str| Shape {
+        not_before: forge::utc(not_before),
+        not_after: forge::utc(not_after),
+        ..Shape::default()
+    };
+    refuses(
+        from_to("261124000000Z", "251124000000Z").der(),
+        Reason::Validity,
+        "ends before it begins (2026-11-24 to 2025-11-24)",
+    );
+    assert_eq!(
+        remarks(&from_to("261124000000Z", "261124000000Z")),
+        [],
+        "one second"
+    );
+    assert_eq!(
+        remarks(&from_to("260228000000Z", "280229000000Z")),
+        [],
+        "a leap day"
+    );
+    refuses(
+        from_to("260228000000Z", "270229000000Z").der(),
+        Reason::NotDer,
+        "does not exist",
+    );
+    refuses(
+        from_to("2602280000Z", "280229000000Z").der(),
+        Reason::NotDer,
+        "no seconds",
+    );
+    refuses(
+        from_to("260228000000+0100", "280229000000Z").der(),
+        Reason::NotDer,
+        "an offset",
+    );
+    refuses(
+        from_to("690101000000Z", "280229000000Z").der(),
+        Reason::NotDer,
+        "before 1970",
+    );
+}
+
+#[test]
+fn one_odd_certificate_does_not_stop_the_others_of_its_file() {
+    let odd = Shape {
+        serial: vec![1; 30],
+        ..Shape::default()
+    }
+    .der();
+    let weak = Shape {
+        key: forge::rsa_info(&(BigUint::from(1_u8) << 1023_u32), 65_537),
+        ..Shape::default()
+    }
+    .unsigned();
+    let good = der("idp");
+    let accepted = accepted([&odd, &good, &weak].map(|it| canonical_pem(it)).concat());
+    assert_eq!(accepted.certificates.len(), 1);
+    let reasons: Vec<Reason> = accepted.refused.iter().map(|it| it.reason).collect();
+    assert_eq!(reasons, [Reason::NotDer, Reason::WeakKey]);
+    refuses(
+        [&odd, &weak].map(|it| canonical_pem(it)).concat(),
+        Reason::NotDer,
+        "1 other certificate refused as well",
+    );
+}
+
+#[test]
+fn rsa_keys_are_judged_inside_their_certificates() {
+    let good = accepted(Shape::default().der());
+    assert_eq!(good.certificates[0].key(), KeyAlgorithm::Rsa(2048));
+    let with_key = |key: Vec<u8>| Shape {
+        key,
+        ..Shape::default()
+    };
+    let small = BigUint::from(1_u8) << 1023_u32;
+    refuses(
+        with_key(forge::rsa_info(&small, 65_537)).unsigned(),
+        Reason::WeakKey,
+        "RSA 1024 bits; at least 2048",
+    );
+    refuses(
+        with_key(forge::rsa_info(&forge::rsa_modulus(), 1)).unsigned(),
+        Reason::WeakKey,
+        "exponent",
+    );
+    let algorithm = forge::sequence(&[&forge::oid("1.2.840.113549.1.1.1"), &[5, 0]]);
+    let negative = forge::sequence(&[&forge::element(2, &[0x80; 256]), &[2, 3, 1, 0, 1]]);
+    refuses(
+        with_key(forge::sequence(&[&algorithm, &forge::bits(&negative)])).unsigned(),
+        Reason::WeakKey,
+        "zero or negative",
+    );
+    let trailing = forge::sequence(&[
+        &forge::integer(&forge::rsa_modulus()),
+        &[2, 3, 1, 0, 1],
+        &[5, 0],
+    ]);
+    refuses(
+        with_key(forge::sequence(&[&algorithm, &forge::bits(&trailing)])).unsigned(),
+        Reason::NotDer,
+        "RSA key",
+    );
+    let pss = forge::sequence(&[
+        &forge::sequence(&[&forge::oid("1.2.840.113549.1.1.10")]),
+        &forge::bits(&negative),
+    ]);
+    refuses(
+        with_key(pss).unsigned(),
+        Reason::KeyType,
+        "RSASSA-PSS alone",
+    );
+}
+
+#[test]
+fn a_small_exponent_is_remarked() {
+    // Nobody holds this key, so another one has to have issued it.
+    let with = |exponent| Shape {
+        key: forge::rsa_info(&forge::rsa_modulus(), exponent),
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    assert_eq!(
+        accepted(with(3).unsigned()).certificates[0].remarks(),
+        [Remark::SmallExponent]
+    );
+    assert_eq!(
+        accepted(with(65_537).unsigned()).certificates[0].remarks(),
+        []
+    );
+}
+
+#[test]
+fn the_three_nist_curves_are_accepted() {
+    for (algorithm, key) in [
+        (&PKCS_ECDSA_P256_SHA256, KeyAlgorithm::P256),
+        (&PKCS_ECDSA_P384_SHA384, KeyAlgorithm::P384),
+    ] {
+        let pair = KeyPair::generate_for(algorithm).unwrap();
+        let der = CertificateParams::default()
+            .self_signed(&pair)
+            .unwrap()
+            .der()
+            .to_vec();
+        assert_eq!(accepted(der).certificates[0].key(), key);
+    }
+    let p521 = Shape {
+        key: forge::ec_info(P521, &generator()),
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    assert_eq!(
+        accepted(p521.unsigned()).certificates[0].key(),
+        KeyAlgorithm::P521
+    );
+}
+
+const P521: &str = "1.3.132.0.35";
+
+/// The base point of P-521 (FIPS 186-4, D.1.2.5).
+fn generator() -> Vec<u8> {
+    let x = "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66";
+    let y = "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650";
+    let number = BigUint::parse_bytes(format!("04{x}{y}").as_bytes(), 16).unwrap();
+    number.to_bytes_be()
+}
+
+#[test]
+fn points_off_the_curve_are_refused() {
+    let with_point = |curve: &str, point: &[u8]| {
+        Shape {
+            key: forge::ec_info(curve, point),
+            issuer: forge::name("ca"),
+            ..Shape::default()
+        }
+        .unsigned()
+    };
+    let mut off = generator();
+    *off.last_mut().unwrap() ^= 1;
+    refuses(with_point(P521, &off), Reason::KeyType, "not on the curve");
+    refuses(with_point(P521, &[0]), Reason::KeyType, "point at infinity");
+    refuses(
+        with_point(P256, &generator()),
+        Reason::KeyType,
+        "another length",
+    );
+    refuses(
+        with_point(P256, &[&[2][..], &[9; 32]].concat()),
+        Reason::KeyType,
+        "compressed",
+    );
+    refuses(
+        with_point(P256, &[&[4][..], &[0xff; 64]].concat()),
+        Reason::KeyType,
+        "outside the field",
+    );
+    refuses(
+        with_point("1.3.132.0.10", &[4; 65]),
+        Reason::KeyType,
+        "unusual curve",
+    );
+    let explicit = forge::sequence(&[
+        &forge::sequence(&[
+            &forge::oid("1.2.840.10045.2.1"),
+            &forge::sequence(&[&[2, 1, 1]]),
+        ]),
+        &forge::bits(&[4; 65]),
+    ]);
+    let explicit = Shape {
+        key: explicit,
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    refuses(
+        explicit.unsigned(),
+        Reason::KeyType,
+        "given by its parameters",
+    );
+}
+
+#[test]
+fn kinds_of_keys_that_sendgrid_does_not_document_are_refused() {
+    let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let der = CertificateParams::default()
+        .self_signed(&pair)
+        .unwrap()
+        .der()
+        .to_vec();
+    refuses(
+        &der,
+        Reason::KeyType,
+        "Ed25519; SendGrid's documentation knows RSA and ECDSA",
+    );
+    let dsa = forge::sequence(&[
+        &forge::sequence(&[&forge::oid("1.2.840.10040.4.1")]),
+        &forge::bits(&[2, 1, 1]),
+    ]);
+    refuses(
+        Shape {
+            key: dsa,
+            ..Shape::default()
+        }
+        .unsigned(),
+        Reason::KeyType,
+        "DSA;",
+    );
+}
+
+#[test]
+fn a_flipped_bit_is_seen_by_the_certificates_own_signature() {
+    let der = Shape::default().der();
+    accepts(&der, &[&der]);
+    let mut flipped = der.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    refuses(
+        &flipped,
+        Reason::Signature,
+        "its own signature does not fit",
+    );
+    let mut edited = der;
+    let at = edited.windows(3).position(|it| it == b"idp").unwrap();
+    edited[at] = b'I';
+    let issued_by_another = accepted(&edited);
+    assert!(
+        !issued_by_another.certificates[0].self_issued(),
+        "then it cannot be verified here"
+    );
+    let (certificate, _) = made("idp");
+    let mut flipped = certificate.der().to_vec();
+    *flipped.last_mut().unwrap() ^= 1;
+    refuses(
+        &flipped,
+        Reason::Signature,
+        "its own signature does not fit",
+    );
+}
+
+#[test]
+fn signature_algorithms_are_judged() {
+    refuses(
+        Shape {
+            hash: Hash::Md5,
+            ..Shape::default()
+        }
+        .der(),
+        Reason::Signature,
+        "MD5",
+    );
+    let differ = Shape {
+        outer_hash: Some(Hash::Sha1),
+        ..Shape::default()
+    };
+    refuses(
+        differ.der(),
+        Reason::Signature,
+        "two different signature algorithms",
+    );
+    assert_eq!(
+        remarks(&Shape {
+            hash: Hash::Sha1,
+            ..Shape::default()
+        }),
+        [Remark::Sha1Signature]
+    );
+    let of_another = Shape {
+        hash: Hash::Sha1,
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    assert_eq!(
+        remarks(&of_another),
+        [],
+        "only a self-signature says how old it is"
+    );
+}
+
+#[test]
+fn a_self_signature_over_p521_is_accepted_unverified() {
+    let shape = Shape {
+        key: forge::ec_info(P521, &generator()),
+        hash: Hash::EcdsaSha512,
+        ..Shape::default()
+    };
+    assert_eq!(
+        accepted(shape.unsigned()).certificates[0].remarks(),
+        [Remark::UnverifiedSignature]
+    );
+    let mismatch = Shape {
+        key: forge::ec_info(P521, &generator()),
+        ..Shape::default()
+    };
+    refuses(mismatch.unsigned(), Reason::Signature, "does not fit");
+}
+
+#[test]
+fn an_authority_of_its_own_is_normal_and_another_ones_is_not() {
+    assert_eq!(
+        remarks(&Shape {
+            extensions: vec![forge::ca()],
+            ..Shape::default()
+        }),
+        []
+    );
+    let issued = Shape {
+        extensions: vec![forge::ca()],
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    refuses(issued.unsigned(), Reason::CaCertificate, "CA:TRUE");
+}
+
+#[test]
+fn a_key_usage_without_signatures_is_an_encryption_certificate() {
+    let with = |bits, issuer| Shape {
+        extensions: vec![forge::key_usage(bits)],
+        issuer: forge::name(issuer),
+        ..Shape::default()
+    };
+    for bits in [0x80, 0x40, 0xa0] {
+        assert_eq!(remarks(&with(bits, "idp")), []);
+        assert_eq!(remarks(&with(bits, "ca")), []);
+    }
+    assert_eq!(remarks(&with(0x20, "idp")), [Remark::EncryptionOnly]);
+    let refusal = refuses(
+        with(0x20, "ca").unsigned(),
+        Reason::KeyUsage,
+        "for encryption only",
+    );
+    assert!(refusal.help[0].contains("use=\"signing\""));
+}
+
+#[test]
+fn a_web_servers_certificate_is_remarked() {
+    let key = KeyPair::generate().unwrap();
+    let with = |names: Vec<String>, server: bool| {
+        let mut params = CertificateParams::new(names).unwrap();
+        if server {
+            params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        }
+        accepted(params.self_signed(&key).unwrap().der()).certificates[0]
+            .remarks()
+            .contains(&Remark::WebServer)
+    };
+    assert!(with(vec!["www.example.com".to_owned()], true));
+    assert!(!with(vec!["www.example.com".to_owned()], false));
+    assert!(!with(vec![], true));
+}
+
+#[test]
+fn versions_and_extensions_fit_each_other() {
+    let sound = forge::extension("2.5.29.14", false, &forge::element(4, &[1; 20]));
+    let version = |content: Option<Vec<u8>>, extensions| Shape {
+        version: content,
+        extensions,
+        ..Shape::default()
+    };
+    assert_eq!(remarks(&version(None, vec![])), []);
+    assert_eq!(remarks(&version(Some(vec![1]), vec![])), []);
+    refuses(
+        version(None, vec![sound.clone()]).der(),
+        Reason::NotDer,
+        "version 1 with extensions",
+    );
+    refuses(
+        version(Some(vec![3]), vec![]).der(),
+        Reason::NotDer,
+        "version is not 1, 2 or 3",
+    );
+    refuses(
+        version(Some(vec![2]), vec![sound.clone(), sound.clone()]).der(),
+        Reason::NotDer,
+        "an extension is there twice",
+    );
+    let unknown = |critical| {
+        version(
+            Some(vec![2]),
+            vec![forge::extension("1.2.3.4", critical, &[5, 0])],
+        )
+    };
+    assert_eq!(remarks(&unknown(true)), [Remark::UnknownCriticalExtension]);
+    assert_eq!(remarks(&unknown(false)), []);
+    let unreadable = version(
+        Some(vec![2]),
+        vec![forge::extension("2.5.29.19", true, &[0x30, 3, 1, 1, 1])],
+    );
+    refuses(
+        unreadable.der(),
+        Reason::NotDer,
+        "what the key is for cannot be read",
+    );
+}
+
+#[test]
+fn names_are_shown_harmless_and_short() {
+    let evil = Shape {
+        subject: forge::name("a\n\u{1b}[31m\u{202e}b, \"c\""),
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    let accepted_evil = accepted(evil.unsigned());
+    assert_eq!(
+        accepted_evil.certificates[0].subject(),
+        r#"CN=a\u{a}\u{1b}[31m\u{202e}b\, \"c\""#
+    );
+    let huge = Shape {
+        subject: forge::name(&"x".repeat(40_000)),
+        issuer: forge::name("ca"),
+        ..Shape::default()
+    };
+    let accepted_huge = accepted(huge.unsigned());
+    assert!(accepted_huge.certificates[0].subject().len() < 400);
+    let (certificate, _) = made("ADFS Signing - sts.example.com");
+    let accepted_plain = accepted(certificate.der());
+    assert_eq!(
+        accepted_plain.certificates[0].subject(),
+        "CN=ADFS Signing - sts.example.com"
+    );
+}
+
+#[test]
+fn any_change_of_any_byte_is_answered_without_a_panic() {
+    let der = Shape {
+        extensions: vec![forge::ca(), forge::key_usage(0x80)],
+        ..Shape::default()
+    }
+    .der();
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = move |limit: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % u64::try_from(limit).unwrap()).unwrap()
+    };
+    let pem = canonical_pem(&der).into_bytes();
+    for at in 0..der.len() {
+        let mut changed = der.clone();
+        changed[at] = u8::try_from(below(256)).unwrap();
+        drop(judged(&changed));
+        drop(read_certificate(&changed));
+        changed.truncate(below(der.len()));
+        drop(judged(&changed));
+        let mut text = pem.clone();
+        let place = below(text.len());
+        text[place] = u8::try_from(below(256)).unwrap();
+        drop(judged(&text));
+        drop(read_listed(&String::from_utf8_lossy(&text)));
+    }
+}

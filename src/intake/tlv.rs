@@ -1,0 +1,98 @@
+//! One DER element at a time: tag, length, content (X.690, 8.1 and 10.1).
+
+/// A SEQUENCE.
+pub(super) const SEQUENCE: u8 = 0x30;
+/// An INTEGER.
+pub(super) const INTEGER: u8 = 0x02;
+
+/// One element, and what follows it.
+pub(super) struct Element<'a> {
+    /// The identifier octet.
+    pub(super) tag: u8,
+    /// The content octets.
+    pub(super) content: &'a [u8],
+    /// Everything after the element.
+    pub(super) rest: &'a [u8],
+}
+
+/// Why bytes do not begin with an element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    /// They stop before the element does.
+    Cut,
+    /// A length that DER writes shorter.
+    LongLength,
+    /// A length that is only known at the end, which DER forbids.
+    IndefiniteLength,
+}
+
+/// The element that `bytes` begin with.
+pub(super) fn read(bytes: &[u8]) -> Result<Element<'_>, Fault> {
+    let (&tag, after_tag) = bytes.split_first().ok_or(Fault::Cut)?;
+    let (&first, after_first) = after_tag.split_first().ok_or(Fault::Cut)?;
+    let (length, body) = match first {
+        0..=0x7f => (usize::from(first), after_first),
+        0x80 => return Err(Fault::IndefiniteLength),
+        _ => {
+            let (digits, body) = after_first
+                .split_at_checked(usize::from(first & 0x7f))
+                .ok_or(Fault::Cut)?;
+            (long_length(digits)?, body)
+        }
+    };
+    let (content, rest) = body.split_at_checked(length).ok_or(Fault::Cut)?;
+    Ok(Element { tag, content, rest })
+}
+
+/// The content of the element that `bytes` begin with, if it has this tag, and what follows.
+pub(super) fn expect(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    read(bytes)
+        .ok()
+        .filter(|it| it.tag == tag)
+        .map(|it| (it.content, it.rest))
+}
+
+fn long_length(digits: &[u8]) -> Result<usize, Fault> {
+    let length = digits
+        .iter()
+        .try_fold(0_usize, |sum, digit| {
+            sum.checked_mul(256)?.checked_add(usize::from(*digit))
+        })
+        .ok_or(Fault::Cut)?;
+    if length < 0x80 || digits.first() == Some(&0) {
+        return Err(Fault::LongLength);
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_length_has_one_form() {
+        assert_eq!(read(&[0x04, 0x01, 7]).map(|it| it.content), Ok(&[7][..]));
+        assert_eq!(read(&[0x04, 0x81, 1, 7]).err(), Some(Fault::LongLength));
+        assert_eq!(read(&[0x04, 0x82, 0, 0x80]).err(), Some(Fault::LongLength));
+        assert_eq!(
+            read(&[0x30, 0x80, 0, 0]).err(),
+            Some(Fault::IndefiniteLength)
+        );
+        assert_eq!(read(&[0x04, 2, 7]).err(), Some(Fault::Cut));
+        assert_eq!(read(&[0x04, 0xff]).err(), Some(Fault::Cut));
+        let huge = [&[0x04, 0x89][..], &[0xff; 9]].concat();
+        assert_eq!(read(&huge).err(), Some(Fault::Cut), "no overflow");
+    }
+
+    impl PartialEq for Element<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.content == other.content
+        }
+    }
+
+    impl std::fmt::Debug for Element<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{:02x} {:?}", self.tag, self.content)
+        }
+    }
+}
