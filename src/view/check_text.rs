@@ -167,7 +167,8 @@ mod tests {
             ✗ eu: 401, SendGrid does not know this key
 
             1 problem, 1 remark.                        asked the running daemon (pid 812)
-        "#]].assert_eq(&rendered.text);
+        "#]]
+        .assert_eq(&rendered.text);
         let fine = findings_text(&findings[..2], None, 1, WIDE);
         assert_eq!(fine.exit, 0);
     }
@@ -192,11 +193,13 @@ mod tests {
             error: no API key for account eu  [78]
               help: LoadCredential=…
                     or accounts.eu.api_key_file
-        "#]].assert_eq(&rendered.text);
+        "#]]
+        .assert_eq(&rendered.text);
         expect![[r#"
             warning: a.toml, line 4: unknown key `direcotry`
               help: did you mean `directory`?
-        "#]].assert_eq(&warnings_text(&errors[..1], WIDE).text);
+        "#]]
+        .assert_eq(&warnings_text(&errors[..1], WIDE).text);
     }
 
     #[test]
@@ -218,6 +221,7 @@ mod tests {
             KEY                     VALUE      FROM
             watch.poll              "60s"      default
             integrations.okta.mode  "observe"  /etc/sso-certd/conf.d/20-okta.toml
-        "#]].assert_eq(&settings_text(&settings, WIDE).text);
+        "#]]
+        .assert_eq(&settings_text(&settings, WIDE).text);
     }
 }

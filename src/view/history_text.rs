@@ -147,18 +147,18 @@ mod tests {
 
     #[test]
     fn the_trail_is_a_table() {
-        let rendered = history_text(&records(), 212, WIDE);
+        let wide = Terminal { width: 120, ..WIDE };
+        let rendered = history_text(&records(), 212, wide);
         assert_eq!(rendered.exit, 0);
         expect![[r#"
-            TIME (UTC)        INTEGRATION  WHAT      CERTIFICATE       BY
-            2026-11-24 09:12  adfs         trusted   d49e9ef2931aaea1  sso-certd
-                              read back, id 66138975
-            2026-11-24 09:12  adfs         uploaded  d49e9ef2931aaea1  sso-certd
-                              200 in 412 ms, after a change
+            TIME (UTC)        INTEGRATION  WHAT      CERTIFICATE       BY             DETAIL
+            2026-11-24 09:12  adfs         trusted   d49e9ef2931aaea1  sso-certd      read back, id 66138975
+            2026-11-24 09:12  adfs         uploaded  d49e9ef2931aaea1  sso-certd      200 in 412 ms, after a change
             2026-11-20 11:05  adfs         gone      –                 bob\u{1b}[31m
 
             3 of 212 entries. Machine-readable: --json
-        "#]].assert_eq(&rendered.text);
+        "#]]
+        .assert_eq(&rendered.text);
     }
 
     #[test]
@@ -172,7 +172,8 @@ mod tests {
             2026-11-20 11:05  adfs         gone      -                 bob\u{1b}[31m
 
             3 of 212 entries. Machine-readable: --json
-        "#]].assert_eq(&history_text(&records(), 212, NARROW_ASCII).text);
+        "#]]
+        .assert_eq(&history_text(&records(), 212, NARROW_ASCII).text);
     }
 
     #[test]

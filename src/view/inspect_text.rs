@@ -49,6 +49,7 @@ pub fn inspect_text(inspected: &Inspected, terminal: Terminal) -> Rendered {
         page.marked(Mark::Broken, &printable(&failure.to_string(), LONGEST));
     }
     match files.as_slice() {
+        [] if ignored.is_empty() && !inspected.failures.is_empty() => {}
         [only] if ignored.is_empty() && surplus.is_empty() => one(&mut page, only, inspected),
         _ => many(&mut page, inspected),
     }
@@ -425,7 +426,11 @@ mod tests {
                 help: vec!["install -o root -m 644 FILE /etc/x/".to_owned()],
             },
         );
-        check(&inspected, WIDE, 0, &expect![[r#"
+        check(
+            &inspected,
+            WIDE,
+            0,
+            &expect![[r#"
             ✓ /etc/sso-certd/certificates/okta.cert: 1 certificate, fit for upload
 
               subject      CN=example, O=Okta
@@ -437,13 +442,18 @@ mod tests {
               thumbprint   F4C8 AD4E 9250 FA32 0391 073D 9639 47FF FCA8 BD4D   (SHA-1, Entra and AD FS)
               permissions  root 0644: fine to look at; in a watched directory the owner would have to be root
                            help: install -o root -m 644 /etc/sso-certd/certificates/okta.cert /etc/x/
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_near_end_is_a_remark() {
         let file = accepted_file("adfs.cer", vec![adfs()]);
-        check(&inspected(vec![file]), WIDE, 0, &expect![[r#"
+        check(
+            &inspected(vec![file]),
+            WIDE,
+            0,
+            &expect![[r#"
             ✓ /etc/sso-certd/certificates/adfs.cer: 1 certificate, fit for upload, 1 remark
 
               subject      CN=ADFS Signing - sts.example.com
@@ -455,14 +465,19 @@ mod tests {
               thumbprint   92FE B483 3EB1 3477 2787 2FD1 A4D0 F304 BAE4 892A   (SHA-1, Entra and AD FS)
               ! ends in 19 d; expiry.warn is 30 d
               permissions  root 0644
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn what_is_over_is_refused_here() {
         let over = certificate("CN=x", "2024-12-14", "2025-12-14");
         let file = accepted_file("adfs-2025.cer", vec![over]);
-        check(&inspected(vec![file]), WIDE, 1, &expect![[r#"
+        check(
+            &inspected(vec![file]),
+            WIDE,
+            1,
+            &expect![[r#"
             ✗ /etc/sso-certd/certificates/adfs-2025.cer: refused (expired): ended 2025-12-14 00:00:00 UTC, 345 days ago
 
               subject      CN=x
@@ -473,7 +488,8 @@ mod tests {
               SHA-256      8efe69b92a942499 8ab1995101443483 7660871835340697 3cfb6c43889817a8
               thumbprint   54B9 CD92 D725 78BB 66B9 1FD8 D959 E242 BBCB 1E47   (SHA-1, Entra and AD FS)
               permissions  root 0644
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -506,7 +522,11 @@ mod tests {
         ]);
         inspected.look.ignored = vec!["/etc/sso-certd/certificates/README".into()];
         inspected.look.surplus = vec!["/etc/sso-certd/certificates/z.pem".into()];
-        check(&inspected, WIDE, 1, &expect![[r#"
+        check(
+            &inspected,
+            WIDE,
+            1,
+            &expect![[r#"
             ✗ adfs-2025.cer  refused (expired): 8efe69b92a942499 ended 2025-12-14, 345 days ago
             ✓ adfs-2026.cer  faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
             ✓ adfs-2026.cer  d49e9ef2931aaea1  2027-11-24   364 d  CN=ADFS Signing - sts.example.com
@@ -515,17 +535,21 @@ mod tests {
               z.pem          not looked at: too many files in one directory
 
             2 certificates fit for upload, 2 files refused, 2 not looked at. Details: sso-certd inspect FILE
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_path_that_is_not_there_is_told() {
         let mut inspected = inspected(Vec::new());
         inspected.failures = vec![SourceError::Missing("/nowhere".to_owned())];
-        check(&inspected, WIDE, 1, &expect![[r#"
-            ✗ the directory /nowhere is missing
-
-            0 certificates fit for upload. Details: sso-certd inspect FILE
-        "#]]);
+        check(
+            &inspected,
+            WIDE,
+            1,
+            &expect![[r#"
+                ✗ the directory /nowhere is missing
+            "#]],
+        );
     }
 }

@@ -266,7 +266,8 @@ mod tests {
             [integrations.okta-accounts-default]      # "Okta\u{a}[accounts.default]" at SendGrid
             account = "eu"
             integration_id = "4f0ce1a5-7a5d-4a8e-9d8e-0a2b5c9f1d33"
-        "#]].assert_eq(&rendered.text);
+        "#]]
+        .assert_eq(&rendered.text);
     }
 
     #[test]

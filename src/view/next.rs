@@ -41,10 +41,10 @@ impl Next<'_> {
                 |it| format!("goes up {}", when(it)),
             ),
             State::Held => match item.why {
-                Why::KeyBudget { .. } => "too many new keys, see below".to_owned(),
-                Why::RemovedKey(_) => "its key was removed, see below".to_owned(),
-                Why::TooMany { .. } => "too many certificates, see below".to_owned(),
-                _ => "waits for you, see below".to_owned(),
+                Why::KeyBudget { .. } => "too many new keys in 24 h".to_owned(),
+                Why::RemovedKey(_) => "its key was removed".to_owned(),
+                Why::TooMany { .. } => "too many certificates".to_owned(),
+                _ => "waits for you".to_owned(),
             },
             State::Rejected => item
                 .why
@@ -55,11 +55,11 @@ impl Next<'_> {
                 _ => "stays".to_owned(),
             },
             State::Expired if item.is_listed => "stays listed, harmless".to_owned(),
-            State::Removed => "stays away, see below".to_owned(),
-            State::Replaced | State::Unmanaged | State::Undecodable => {
-                "left alone, see below".to_owned()
+            State::Removed => "does not come back by itself".to_owned(),
+            State::Replaced | State::Unmanaged => "left alone, find out who".to_owned(),
+            State::Undecodable | State::Duplicate | State::Inherited | State::Acknowledged => {
+                "left alone".to_owned()
             }
-            State::Duplicate | State::Inherited | State::Acknowledged => "left alone".to_owned(),
             State::Denied => "never goes up".to_owned(),
             State::Disabled | State::Expired | State::Orphaned => nothing(),
         }

@@ -1,13 +1,14 @@
 //! `plan`: what `run` would do and why, and what it holds back and why.
 
+use crate::domain::Timestamp;
 use crate::domain::text::{count, left, printable};
-use crate::domain::{Fingerprint, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
 use crate::plan::rollover::{Item, Plan};
 use crate::plan::state::State;
 
 use super::concern::others;
+use super::named::which;
 use super::next::Next;
 use super::plan_report::{PlanReport, PlannedIntegration};
 use super::refusal_text::file_name;
@@ -147,7 +148,7 @@ fn upload(page: &mut Page, item: &Item, mode: Mode, report: &PlanReport) {
     };
     let validity = certificate.validity();
     let line = format!(
-        "{word:<7} {}  {}, {} to {}",
+        "{word}  {}  {}, {} to {}",
         which(item),
         certificate.subject(),
         validity.not_before.date(),
@@ -173,7 +174,7 @@ fn line(item: &Item, next: &Next<'_>) -> (Mark, &'static str, String) {
         .map(|it| format!("until {}; ", it.validity().not_after.date()));
     let until = until.unwrap_or_default();
     let since = item.since.map_or(String::new(), |it| {
-        format!(", in the source since {}", clock(it, next.now))
+        format!("; in the source since {}", clock(it, next.now))
     });
     match item.state {
         State::Held => (Mark::NeedsYou, "held", format!("{}{since}", item.why)),
@@ -300,17 +301,6 @@ fn outlook(page: &mut Page, report: &PlanReport) {
     ));
 }
 
-fn which(item: &Item) -> String {
-    item.fingerprint.as_ref().map_or_else(
-        || {
-            item.id
-                .as_ref()
-                .map_or_else(|| "a row".to_owned(), |it| format!("row {it}"))
-        },
-        Fingerprint::short,
-    )
-}
-
 /// Words of others in a line are cut here.
 const LONGEST: usize = 300;
 
@@ -378,21 +368,26 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_and_why() {
-        check(&busy(), WIDE, 2, &expect![[r#"
-            adfs
-              + upload  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
-                        in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
-              = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
-            entra-eu
-              = stays   d624185339c1210b  until 2027-01-20; stays until a successor is trusted
-              ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin, in the source since 09:12 UTC
-              ? leave   38d03ade2be3704f  at SendGrid since before our first look, in no file (inherited)
-            okta
-              = in step
+        check(
+            &busy(),
+            WIDE,
+            2,
+            &expect![[r#"
+                adfs
+                  + upload  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
+                            in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
+                  = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
+                entra-eu
+                  = stays   d624185339c1210b  until 2027-01-20; stays until a successor is trusted
+                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin; in the source since 09:12 UTC
+                  ? leave   38d03ade2be3704f  at SendGrid since before our first look, in no file (inherited)
+                okta
+                  = in step
 
-            Plan: 1 to upload, 0 to disable, 0 to delete, 1 held for you. Nothing has been changed.
-            The daemon does this within seconds; by hand: sso-certd sync
-        "#]]);
+                Plan: 1 to upload, 0 to disable, 0 to delete, 1 held for you. Nothing has been changed.
+                The daemon does this within seconds; by hand: sso-certd sync
+            "#]],
+        );
         assert_eq!(plan_text(&busy(), WIDE, false).exit, 0);
         let ascii = plan_text(&busy(), NARROW_ASCII, false).text;
         assert!(ascii.is_ascii(), "{ascii}");
@@ -474,9 +469,14 @@ mod tests {
     fn nothing_to_do_is_one_line() {
         let steady = vec![item(State::Trusted, &okta())];
         let report = report(vec![planned("okta", Mode::Manage, steady, now())]);
-        check(&report, WIDE, 0, &expect![[r#"
+        check(
+            &report,
+            WIDE,
+            0,
+            &expect![[r#"
             Nothing to do: 1 integration is in step. Compared with SendGrid just now, 3 requests.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -486,14 +486,19 @@ mod tests {
             item(State::Planned, &adfs_next()),
         ];
         let report = report(vec![planned("adfs", Mode::Observe, items, now())]);
-        check(&report, WIDE, 2, &expect![[r#"
-            adfs (observe: sso-certd never writes here)
-              + would upload d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
-                        in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
-              = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
+                adfs (observe: sso-certd never writes here)
+                  + would upload  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
+                            in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
+                  = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
 
-            Plan: 0 to upload, 0 to disable, 0 to delete, 0 held for you, 1 would be uploaded (observe). Nothing has been changed.
-        "#]]);
+                Plan: 0 to upload, 0 to disable, 0 to delete, 0 held for you, 1 would be uploaded (observe). Nothing has been changed.
+            "#]],
+        );
     }
 
     #[test]
@@ -514,7 +519,11 @@ mod tests {
             ),
         ]);
         report.at = Some(when);
-        check(&report, WIDE, 0, &expect![[r#"
+        check(
+            &report,
+            WIDE,
+            0,
+            &expect![[r#"
             Seen from 2027-01-21, if no file and nothing at SendGrid changes until then:
 
             adfs
@@ -524,7 +533,8 @@ mod tests {
               = in step
 
             1 of 2 integrations would be locked out. First date that matters: 2026-12-14, in 19 d.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -538,7 +548,11 @@ mod tests {
         blind.source_failure = Some("the directory /srv/idp is missing".to_owned());
         let mut unread = planned("okta", Mode::Manage, Vec::new(), now());
         unread.plan = Err("cannot list the certificates: 403\u{1b}[2J".to_owned());
-        check(&report(vec![blind, unread]), WIDE, 1, &expect![[r#"
+        check(
+            &report(vec![blind, unread]),
+            WIDE,
+            1,
+            &expect![[r#"
             adfs
               ✗ the directory /srv/idp is missing; nothing is planned without it
               = stays   38d03ade2be3704f  until 2036-02-28
@@ -546,7 +560,8 @@ mod tests {
               ✗ not compared: cannot list the certificates: 403\u{1b}[2J
 
             Plan: 0 to upload, 0 to disable, 0 to delete, 0 held for you. Nothing has been changed.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

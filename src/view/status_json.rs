@@ -292,7 +292,7 @@ mod tests {
                       "state": "held",
                       "reason": "key_budget",
                       "why": "more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin",
-                      "next": "too many new keys, see below",
+                      "next": "too many new keys in 24 h",
                       "subject": "CN=ADFS Signing - sts.example.com",
                       "issuer": "CN=ADFS Signing - sts.example.com",
                       "serial": "01:95:56",

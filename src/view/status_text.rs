@@ -1,16 +1,18 @@
 //! `status`: one sentence, then what matters.
 
 use crate::domain::text::{count, left as how_long, printable_path, span};
-use crate::domain::{FileVerdict, Fingerprint, Timestamp};
+use crate::domain::{FileVerdict, Timestamp};
 use crate::plan::outlook::Outlook;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
 use super::concern::{Concern, Standing, items, latest_expiry, standings};
+use super::named::which;
 use super::next::Next;
 use super::refusal_text::file_name;
-use super::sentence::{Sentence, account_note, sentence};
-use super::snapshot::{AccountSnapshot, Snapshot};
+use super::sentence::{Sentence, sentence};
+use super::snapshot::Snapshot;
+use super::status_notes::{notes_on_accounts, notes_on_failures};
 use super::table::{Cell, Column, Fit, Table};
 use super::terminal::{Mark, Page, Rendered, Terminal, Tone};
 use super::todo::{Todo, todos};
@@ -29,7 +31,6 @@ pub struct StatusOptions {
 const MOST_ROWS: usize = 20;
 /// More things to do than this are counted.
 const MOST_TODOS: usize = 20;
-
 /// The exit code of `status`: 3 if only the ledger speaks, 2 if a person is needed, 0 otherwise.
 pub fn exit(snapshot: &Snapshot, now: Timestamp) -> u8 {
     if !snapshot.is_live {
@@ -63,6 +64,7 @@ pub fn status_text(
     }
     let standings = standings(snapshot, now);
     notes_on_accounts(&mut page, snapshot, &standings, now);
+    notes_on_failures(&mut page, snapshot, &standings, now);
     let is_long = standings.len() > MOST_ROWS && !options.all;
     if is_long {
         page.line(&format!("  {}", summary(&standings)));
@@ -112,24 +114,6 @@ fn summary(standings: &[Standing<'_>]) -> String {
     let well = all - needing - waiting;
     let are = if well == 1 { "is" } else { "are" };
     format!("{needing} of {all} integrations {need} you, {waiting} {wait}, {well} {are} well.")
-}
-
-fn notes_on_accounts(
-    page: &mut Page,
-    snapshot: &Snapshot,
-    standings: &[Standing<'_>],
-    now: Timestamp,
-) {
-    let is_concerned = |it: &&AccountSnapshot| {
-        standings
-            .iter()
-            .any(|standing| standing.it.account == it.name)
-    };
-    for account in snapshot.accounts.values().filter(is_concerned) {
-        if let Some(note) = account_note(account, now) {
-            page.line(&format!("  {note}"));
-        }
-    }
 }
 
 fn table(
@@ -218,18 +202,6 @@ fn rows(
             ],
         );
     }
-}
-
-fn which(item: &Item) -> String {
-    item.fingerprint.as_ref().map_or_else(
-        || {
-            item.id.as_ref().map_or_else(
-                || "a row".to_owned(),
-                |it| crate::domain::text::printable(&format!("row {it}"), 24),
-            )
-        },
-        Fingerprint::short,
-    )
 }
 
 /// What is over or denied is nobody's business while something is trusted.
@@ -436,7 +408,11 @@ mod tests {
     #[test]
     fn all_well() {
         let snapshot = snapshot(vec![rolled_over(), entra(), steady()]);
-        check(&snapshot, WIDE, 0, &expect![[r#"
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
             ✓ All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE       NEXT
@@ -447,8 +423,13 @@ mod tests {
             ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted     –
 
               Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]]);
-        check(&snapshot, NARROW_ASCII, 0, &expect![[r#"
+        "#]],
+        );
+        check(
+            &snapshot,
+            NARROW_ASCII,
+            0,
+            &expect![[r#"
             ok All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
                INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
@@ -463,9 +444,14 @@ mod tests {
             ok okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
 
               Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]]);
+        "#]],
+        );
         let wide = Terminal { width: 140, ..WIDE };
-        check(&snapshot, wide, 0, &expect![[r#"
+        check(
+            &snapshot,
+            wide,
+            0,
+            &expect![[r#"
             ✓ All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE       NEXT                              FROM
@@ -476,7 +462,8 @@ mod tests {
             ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted     –                                 38d03ade.pem
 
               Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -484,27 +471,32 @@ mod tests {
         let held = item(State::Held, &adfs_next());
         let it = integration("adfs", vec![item(State::Trusted, &adfs()), held]);
         let snapshot = snapshot(vec![it, steady()]);
-        check(&snapshot, WIDE, 2, &expect![[r#"
-            ! adfs needs you: more than 5 new keys in 24 h; d49e9ef2 is held. 1 other integration is well.
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ! adfs needs you: more than 5 new keys in 24 h; d49e9ef2 is held. 1 other integration is well.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
-                           d49e9ef2931aaea1  2027-11-24  364 d  held     too many new keys, see below
-            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+                ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
+                               d49e9ef2931aaea1  2027-11-24  364 d  held     too many new keys in 24 h
+                ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
 
-              To do
-              1  adfs: d49e9ef2931aaea1 is held: more than 5 new keys in 24 h; compare it with the identity provider's own page
-                   subject     CN=ADFS Signing - sts.example.com
-                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
-                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
-                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                   the same    [integrations.adfs.trust]
-                               pins = ["d49e9ef2931aaea15e84713c54471ef916a0b71babf3e5a03a1dfb90f4cae181"]
-                               and then: systemctl reload sso-certd
-                   not it      take the file away: rm /etc/sso-certd/certificates/x/d49e9ef2.pem
+                  To do
+                  1  adfs: d49e9ef2931aaea1 is held: more than 5 new keys in 24 h; compare it with the identity provider's own page
+                       subject     CN=ADFS Signing - sts.example.com
+                       SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                       thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                       from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                       the same    [integrations.adfs.trust]
+                                   pins = ["d49e9ef2931aaea15e84713c54471ef916a0b71babf3e5a03a1dfb90f4cae181"]
+                                   and then: systemctl reload sso-certd
+                       not it      take its file away: it is not uploaded before you say so
 
-              Next comparison 10:00 UTC.
-        "#]]);
+                  Next comparison 10:00 UTC.
+            "#]],
+        );
     }
 
     #[test]
@@ -512,47 +504,55 @@ mod tests {
         let mut it = integration("okta", vec![item(State::Removed, &okta())]);
         it.untrusted_since = Some(at("2026-11-24 06:03:00"));
         let snapshot = snapshot(vec![it, rolled_over()]);
-        check(&snapshot, WIDE, 2, &expect![[r#"
-            ✗ Logins through okta fail: SendGrid trusts no valid certificate for it since 06:03 UTC. 1 other integration is well.
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ✗ Logins through okta fail: SendGrid trusts no valid certificate for it since 06:03 UTC. 1 other integration is well.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  removed  stays away, see below
-            ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted  successor expected by 2027-10-10
-                           faee618c2cd6e62b  2026-12-14   19 d  trusted  may end, d49e9ef2 goes on
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+                ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  removed  does not come back by itself
+                ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted  successor expected by 2027-10-10
+                               faee618c2cd6e62b  2026-12-14   19 d  trusted  may end, d49e9ef2 goes on
 
-              To do
-              1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
-                   what helps  the identity provider's current certificate in /etc/sso-certd/certificates/okta
-                   meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
-              2  okta: somebody deleted 38d03ade2be3704f at SendGrid; it was not us
-                   a mistake   add it again in SendGrid's own pages; sso-certd then finds it
-                   stolen key  a certificate with a new key from the identity provider, into /etc/sso-certd/certificates/okta
-                   on purpose  take away /etc/sso-certd/certificates/x/38d03ade.pem
+                  To do
+                  1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
+                       meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
+                  2  okta: somebody deleted 38d03ade2be3704f at SendGrid; it was not us
+                       a mistake   add it again in SendGrid's own pages; sso-certd then finds it
+                       stolen key  a certificate with a new key from the identity provider, into /etc/sso-certd/certificates/okta
+                       on purpose  take away /etc/sso-certd/certificates/x/38d03ade.pem
 
-              Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]]);
-        check(&snapshot, NARROW_ASCII, 2, &expect![[r#"
-            x Logins through okta fail: SendGrid trusts no valid certificate for it since 06:03 UTC. 1 other integration is well.
+                  Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
+            "#]],
+        );
+        check(
+            &snapshot,
+            NARROW_ASCII,
+            2,
+            &expect![[r#"
+                x Logins through okta fail: SendGrid trusts no valid certificate for it since 06:03 UTC. 1 other integration is well.
 
-               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
-            x  okta         38d03ade2be3704f  2036-02-28  9.2 y  removed
-                            stays away, see below
-            ok adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted
-                            successor expected by 2027-10-10
-                            faee618c2cd6e62b  2026-12-14   19 d  trusted
-                            may end, d49e9ef2 goes on
+                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                x  okta         38d03ade2be3704f  2036-02-28  9.2 y  removed
+                                does not come back by itself
+                ok adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted
+                                successor expected by 2027-10-10
+                                faee618c2cd6e62b  2026-12-14   19 d  trusted
+                                may end, d49e9ef2 goes on
 
-              To do
-              1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
-                   what helps  the identity provider's current certificate in /etc/sso-certd/certificates/okta
-                   meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
-              2  okta: somebody deleted 38d03ade2be3704f at SendGrid; it was not us
-                   a mistake   add it again in SendGrid's own pages; sso-certd then finds it
-                   stolen key  a certificate with a new key from the identity provider, into /etc/sso-certd/certificates/okta
-                   on purpose  take away /etc/sso-certd/certificates/x/38d03ade.pem
+                  To do
+                  1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
+                       meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
+                  2  okta: somebody deleted 38d03ade2be3704f at SendGrid; it was not us
+                       a mistake   add it again in SendGrid's own pages; sso-certd then finds it
+                       stolen key  a certificate with a new key from the identity provider, into /etc/sso-certd/certificates/okta
+                       on purpose  take away /etc/sso-certd/certificates/x/38d03ade.pem
 
-              Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]]);
+                  Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
+            "#]],
+        );
     }
 
     #[test]
@@ -579,32 +579,37 @@ mod tests {
             item(State::Unmanaged, &adfs_next()),
         ];
         let snapshot = snapshot(vec![with_look("okta", items, look)]);
-        check(&snapshot, WIDE, 2, &expect![[r#"
-            ✗ Somebody else's certificate: SendGrid lists d49e9ef2 for okta, which did not come from here.
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ✗ Somebody else's certificate: SendGrid lists d49e9ef2 for okta, which did not come from here.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE        NEXT                   FROM
-            ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted      –                      38d03ade.pem
-                           row 66138975      –               –  undecodable  left alone, see below  –
-            ?              d49e9ef2931aaea1  2027-11-24  364 d  unmanaged    left alone, see below  –
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE        NEXT
+                ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted      –
+                               row 66138975      –               –  undecodable  left alone
+                ?              d49e9ef2931aaea1  2027-11-24  364 d  unmanaged    left alone, find out who
 
-              To do
-              1  okta: SendGrid lists a row (id 66138975) that cannot be read
-                   look at it  in SendGrid's own pages; sso-certd leaves it alone
-              2  okta: SendGrid lists d49e9ef2931aaea1 (id 66138975), which did not come from here
-                   subject     CN=ADFS Signing - sts.example.com
-                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
-                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
-                   find out    who added it in SendGrid's own pages
-                   a mistake   delete it there: whoever holds its key can sign in
-                   on purpose  put its file into /etc/sso-certd/certificates/okta
-              3  okta: /etc/sso-certd/certificates/okta/bundle.pem: refused (private_key): line 1 begins an unencrypted PKCS#8 key
-                   help        keep only the certificate   openssl x509 -in /etc/sso-certd/certificates/okta/bundle.pem -out okta.pem
-                               remove the bundle           shred -u /etc/sso-certd/certificates/okta/bundle.pem
-              4  okta: /etc/sso-certd/certificates/okta/a b.pem: refused (encoding): UTF-16 text
-                   help        iconv -f UTF-16 '/etc/sso-certd/certificates/okta/a b.pem'
+                  To do
+                  1  okta: SendGrid lists a row (id 66138975) that cannot be read
+                       look at it  in SendGrid's own pages; sso-certd leaves it alone
+                  2  okta: SendGrid lists d49e9ef2931aaea1 (id 66138975), which did not come from here
+                       subject     CN=ADFS Signing - sts.example.com
+                       SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                       thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                       find out    who added it in SendGrid's own pages
+                       a mistake   delete it there: whoever holds its key can sign in
+                       on purpose  put its file into /etc/sso-certd/certificates/okta
+                  3  okta: /etc/sso-certd/certificates/okta/bundle.pem: refused (private_key): line 1 begins an unencrypted PKCS#8 key
+                       help        keep only the certificate   openssl x509 -in /etc/sso-certd/certificates/okta/bundle.pem -out okta.pem
+                                   remove the bundle           shred -u /etc/sso-certd/certificates/okta/bundle.pem
+                  4  okta: /etc/sso-certd/certificates/okta/a b.pem: refused (encoding): UTF-16 text
+                       help        iconv -f UTF-16 '/etc/sso-certd/certificates/okta/a b.pem'
 
-              Next comparison 10:00 UTC.
-        "#]]);
+                  Next comparison 10:00 UTC.
+            "#]],
+        );
     }
 
     #[test]
@@ -636,47 +641,53 @@ mod tests {
         for it in snapshot.accounts.values_mut() {
             it.key_valid = Some(false);
         }
-        check(&snapshot, WIDE, 2, &expect![[r#"
-            ✗ Logins through observed fail: SendGrid trusts no valid certificate for it, and 5 more need you.
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ✗ Logins through observed fail: SendGrid trusts no valid certificate for it, and 5 more need you.
+                  missing: not compared since 09:14 UTC: 404
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE      NEXT
-            ✗ observed     –                 –               –  –          no certificate here or at SendGrid
-            ! due          faee618c2cd6e62b  2026-12-14   19 d  trusted    no successor in the directory yet
-            ! away         38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
-            ! missing      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
-            ! refused      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
-                           d49e9ef2931aaea1  2027-11-24  364 d  rejected   sent again today 21:40 UTC
-            ! others       38d03ade2be3704f  2036-02-28  9.2 y  inherited  left alone
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE      NEXT
+                ✗ observed     –                 –               –  –          no certificate here or at SendGrid
+                ! due          faee618c2cd6e62b  2026-12-14   19 d  trusted    no successor in the directory yet
+                ! away         38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
+                ! missing      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
+                ! refused      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
+                               d49e9ef2931aaea1  2027-11-24  364 d  rejected   sent again today 21:40 UTC
+                ! others       38d03ade2be3704f  2036-02-28  9.2 y  inherited  left alone
 
-              To do
-              1  observed: SendGrid trusts no valid certificate for it; nobody can sign in through it
-                   what helps  mode = "manage", or an upload in SendGrid's own pages: here it is only observed
-                   meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
-              2  others: no certificate in the directory is trusted at SendGrid
-                   listed      38d03ade2be3704f
-                   what helps  the file of the one in use in /etc/sso-certd/certificates/others: it is then found, and watched
-              3  refused: SendGrid refuses d49e9ef2931aaea1 (400); sent again today 21:40 UTC
-                   subject     CN=ADFS Signing - sts.example.com
-                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
-                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
-                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                   look at it  does SendGrid's own page take the same file?
-                   sooner      sso-certd sync refused
-              4  due: trust ends on 2026-12-14, in 19 d; its successor should be known by now
-                   what helps  the identity provider's next certificate in /etc/sso-certd/certificates/due
-              5  account default: SendGrid does not accept its key (the credential sendgrid-api-key)
-                   what helps  replace it, then: systemctl restart sso-certd
-              6  missing: SendGrid knows no integration b0b98502-9408-4b24-9e3d-31ed7cb15312
-                   compare     sso-certd integrations --account default
-              7  the ledger cannot be written: no space left on device
-                   what helps  room and permissions in the state directory; it goes on by itself
-                   until then  nothing is uploaded, because it could not be remembered
-              8  away: the directory /srv/idp is missing; nothing new is seen
-                   make it     install -d -m 755 /srv/idp
-                   or          correct integrations.away.directory
+                  To do
+                  1  observed: SendGrid trusts no valid certificate for it; nobody can sign in through it
+                       what helps  mode = "manage", or an upload in SendGrid's own pages: here it is only observed
+                       meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
+                  2  others: no certificate in the directory is trusted at SendGrid
+                       listed      38d03ade2be3704f
+                       what helps  the file of the one in use in /etc/sso-certd/certificates/others: it is then found, and watched
+                  3  refused: SendGrid refuses d49e9ef2931aaea1 (400); sent again today 21:40 UTC
+                       subject     CN=ADFS Signing - sts.example.com
+                       SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                       thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                       from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                       look at it  does SendGrid's own page take the same file?
+                       sooner      sso-certd sync refused
+                  4  due: trust ends on 2026-12-14, in 19 d; its successor should be known by now
+                       what helps  the identity provider's next certificate in /etc/sso-certd/certificates/due
+                  5  account default: SendGrid does not accept its key (the credential sendgrid-api-key)
+                       what helps  replace it, then: systemctl restart sso-certd
+                  6  missing: SendGrid knows no integration b0b98502-9408-4b24-9e3d-31ed7cb15312
+                       compare     sso-certd integrations --account default
+                  7  the ledger cannot be written: no space left on device
+                       what helps  room and permissions in the state directory; it goes on by itself
+                       until then  nothing is uploaded, because it could not be remembered
+                  8  away: the directory /srv/idp is missing; nothing new is seen
+                       make it     install -d -m 755 /srv/idp
+                       or          correct integrations.away.directory
 
-              Next comparison 10:00 UTC.
-        "#]]);
+                  Next comparison 10:00 UTC.
+            "#]],
+        );
     }
 
     #[test]
@@ -700,24 +711,29 @@ mod tests {
             ],
         ));
         let snapshot = snapshot(all);
-        check(&snapshot, WIDE, 2, &expect![[r#"
-            ! zz-due: 19 d left and no successor in the directory yet. 299 other integrations are well.
-              1 of 300 integrations needs you, 1 waits by itself, 298 are well.
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ! zz-due: 19 d left and no successor in the directory yet. 298 other integrations are well.
+                  1 of 300 integrations needs you, 1 waits by itself, 298 are well.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ! zz-due       faee618c2cd6e62b  2026-12-14   19 d  trusted  no successor in the directory yet
-            · zz-waits     38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
-                           d49e9ef2931aaea1  2027-11-24  364 d  waiting  goes up today 21:40 UTC
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+                ! zz-due       faee618c2cd6e62b  2026-12-14   19 d  trusted  no successor in the directory yet
+                · zz-waits     38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                               d49e9ef2931aaea1  2027-11-24  364 d  waiting  goes up today 21:40 UTC
 
-              To do
-              1  zz-due: trust ends on 2026-12-14, in 19 d; its successor should be known by now
-                   what helps  the identity provider's next certificate in /etc/sso-certd/certificates/zz-due
+                  To do
+                  1  zz-due: trust ends on 2026-12-14, in 19 d; its successor should be known by now
+                       what helps  the identity provider's next certificate in /etc/sso-certd/certificates/zz-due
 
-              Ends first: zz-due in 19 d, customer-0008 in 402 d, customer-0000 in 9.1 y.
-              Requests left at SendGrid: default 597 of 600.
-              All: sso-certd status --all
-              Next comparison 10:00 UTC.
-        "#]]);
+                  Ends first: zz-due in 19 d, customer-0008 in 402 d, customer-0000 in 9.1 y.
+                  Requests left at SendGrid: default 597 of 600.
+                  All: sso-certd status --all
+                  Next comparison 10:00 UTC.
+            "#]],
+        );
         let options = StatusOptions {
             all: true,
             quiet: false,
@@ -732,6 +748,30 @@ mod tests {
     }
 
     #[test]
+    fn a_pass_that_fails_is_noted_before_it_is_a_worry() {
+        let mut it = steady();
+        it.failure = Some(PassFailure {
+            since: at("2026-11-24 09:12:00"),
+            text: "cannot list the certificates: 403".to_owned(),
+            is_missing: false,
+        });
+        check(
+            &snapshot(vec![it]),
+            WIDE,
+            0,
+            &expect![[r#"
+            ✓ All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+              okta: not compared since 09:12 UTC: cannot list the certificates: 403
+
+              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM
+            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –     38d03ade.pem
+
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+    }
+
+    #[test]
     fn an_unknown_name_is_an_error() {
         let names = BTreeSet::from([IntegrationName::parse("okat").unwrap()]);
         let unknown = snapshot(vec![steady()]).only(&names).unwrap_err();
@@ -743,13 +783,18 @@ mod tests {
         let mut dead = snapshot(vec![steady()]);
         dead.is_live = false;
         dead.at = at("2026-11-24 08:51:00");
-        check(&dead, WIDE, 3, &expect![[r#"
+        check(
+            &dead,
+            WIDE,
+            3,
+            &expect![[r#"
             ✗ sso-certd does not run. This is what its ledger knew at 2026-11-24 08:51 UTC (23 minutes ago).
               help: systemctl status sso-certd
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM
               okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –     38d03ade.pem
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -759,7 +804,11 @@ mod tests {
             "okta",
             vec![item(State::Trusted, &okta()), item(State::Expired, &over)],
         );
-        check(&snapshot(vec![it]), WIDE, 0, &expect![[r#"
+        check(
+            &snapshot(vec![it]),
+            WIDE,
+            0,
+            &expect![[r#"
             ✓ All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM
@@ -767,7 +816,8 @@ mod tests {
               Not shown: 1 certificate that is over or denied. All: sso-certd status --all
 
               Next comparison 10:00 UTC.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -277,29 +277,41 @@ mod tests {
 
     #[test]
     fn a_wide_terminal_has_every_column() {
-        check(80, true, &expect![[r#"
+        check(
+            80,
+            true,
+            &expect![[r#"
               NAME   LEFT  FROM      NEXT
             ✓ okta  9.3 y  okta.pem  successor expected
                      20 d            –
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_narrower_one_drops_what_may_go() {
-        check(40, true, &expect![[r#"
+        check(
+            40,
+            true,
+            &expect![[r#"
               NAME   LEFT  NEXT
             ✓ okta  9.3 y  successor expected
                      20 d  –
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn the_narrowest_puts_the_last_column_under_its_row() {
-        check(20, false, &expect![[r#"
+        check(
+            20,
+            false,
+            &expect![[r#"
                NAME   LEFT
             ok okta  9.3 y
                      successor expected
                       20 d
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The terminal as a value: marks, tones, and lines in them.
 
+use crate::domain::text::printable;
+
 use super::table::Table;
 
 /// What the terminal can show.
@@ -108,10 +110,11 @@ impl Mark {
 }
 
 impl Terminal {
-    /// The text in the characters that the terminal has.
+    /// The text in the characters that the terminal has; nothing in it steers the terminal, whoever wrote it.
     pub(crate) fn text(self, text: &str) -> String {
+        let text = printable(text, usize::MAX);
         if self.utf8 {
-            return text.to_owned();
+            return text;
         }
         let mut out = String::with_capacity(text.len());
         for character in text.chars() {
@@ -234,6 +237,15 @@ mod tests {
             Mark::NotOurs,
         ] {
             assert!(mark.sign(false).is_ascii());
+        }
+    }
+
+    #[test]
+    fn no_text_steers_the_terminal() {
+        for utf8 in [true, false] {
+            let mut page = Page::new(Terminal { utf8, ..ASCII });
+            page.line("\u{1b}[2J\nx");
+            assert_eq!(page.finish(0).text, "\\u{1b}[2J\\u{a}x\n");
         }
     }
 

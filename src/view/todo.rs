@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::domain::text::{count, printable, printable_path};
-use crate::domain::{Fingerprint, LookedFile, Refusal, SourceError, Timestamp};
+use crate::domain::{LookedFile, Refusal, SourceError, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
-use crate::plan::why::Why;
 
 use super::concern::{Concern, Standing, items, latest_expiry, others, refusals};
+use super::named::which;
 use super::refusal_text::{help_lines, shell_word};
 use super::snapshot::{IntegrationSnapshot, Snapshot};
-use super::when::day_and_clock;
+use super::todo_certificate::{foreign, held, rejected, removed};
 
 /// One thing to do.
 pub(crate) struct Todo {
@@ -25,37 +25,16 @@ pub(crate) struct Todo {
 }
 
 impl Todo {
-    const fn new(what: String) -> Self {
+    pub(crate) const fn new(what: String) -> Self {
         Self {
             what,
             notes: Vec::new(),
         }
     }
 
-    fn note(mut self, label: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn note(mut self, label: &'static str, text: impl Into<String>) -> Self {
         self.notes.push((label, text.into()));
         self
-    }
-
-    /// What a person compares by eye, and where the certificate came from.
-    fn identity(self, item: &Item, integration: &IntegrationSnapshot, now: Timestamp) -> Self {
-        let Some(certificate) = &item.certificate else {
-            return self;
-        };
-        let todo = self
-            .note("subject", certificate.subject())
-            .note("SHA-256", certificate.fingerprint().grouped())
-            .note(
-                "thumbprint",
-                format!("{}   (SHA-1, Entra and AD FS)", certificate.thumbprint()),
-            );
-        if item.paths.is_empty() {
-            return todo;
-        }
-        let since = item.since.map_or(String::new(), |it| {
-            format!(", first seen {}", day_and_clock(it, now))
-        });
-        todo.note("from", format!("{}{since}", sources(item, integration)))
     }
 }
 
@@ -149,7 +128,10 @@ fn no_trust(it: &IntegrationSnapshot) -> Todo {
         "{}: SendGrid trusts no valid certificate for it; nobody can sign in through it",
         it.name
     ));
-    let todo = if it.mode == Mode::Observe {
+    let explained = items(it).iter().any(|it| it.attention().is_some());
+    let todo = if explained {
+        todo // what helps depends on what is told below
+    } else if it.mode == Mode::Observe {
         todo.note(
             "what helps",
             "mode = \"manage\", or an upload in SendGrid's own pages: here it is only observed",
@@ -167,50 +149,6 @@ fn no_trust(it: &IntegrationSnapshot) -> Todo {
         "meanwhile",
         "who signs in to SendGrid with a password, and API keys, are not affected",
     )
-}
-
-fn foreign(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let which = which(item);
-    let row = item
-        .id
-        .as_ref()
-        .map_or(String::new(), |it| format!(" (id {it})"));
-    match item.state {
-        State::Replaced => {
-            let carries = match item.why {
-                Why::Carries(Some(other)) => other.short(),
-                _ => "something that cannot be read".to_owned(),
-            };
-            Todo::new(format!(
-                "{}: the row of our {which}{row} now carries {carries}; it was not us",
-                it.name
-            ))
-            .note("find out", "who changed it in SendGrid's own pages")
-            .note(
-                "then",
-                "delete that row there if it was not on purpose; sso-certd never touches it",
-            )
-        }
-        State::Undecodable => Todo::new(format!(
-            "{}: SendGrid lists a row{row} that cannot be read",
-            it.name
-        ))
-        .note(
-            "look at it",
-            "in SendGrid's own pages; sso-certd leaves it alone",
-        ),
-        _ => Todo::new(format!(
-            "{}: SendGrid lists {which}{row}, which did not come from here",
-            it.name
-        ))
-        .identity(item, it, now)
-        .note("find out", "who added it in SendGrid's own pages")
-        .note(
-            "a mistake",
-            "delete it there: whoever holds its key can sign in",
-        )
-        .note("on purpose", format!("put its file into {}", directory(it))),
-    }
 }
 
 fn only_others(it: &IntegrationSnapshot, now: Timestamp) -> Todo {
@@ -262,101 +200,6 @@ fn ending(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) -> Option<
             ),
         ),
     )
-}
-
-fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let new_key = format!(
-        "a certificate with a new key from the identity provider, into {}",
-        directory(it)
-    );
-    if let Why::RemovedKey(other) = item.why {
-        return Todo::new(format!(
-            "{}: {} is held: its key is that of {}, which somebody deleted at SendGrid",
-            it.name,
-            which(item),
-            other.short()
-        ))
-        .identity(item, it, now)
-        .note("stolen key", new_key)
-        .note(
-            "a mistake",
-            "add it by hand in SendGrid's own pages; sso-certd then finds it",
-        );
-    }
-    let todo = Todo::new(format!(
-        "{}: somebody deleted {} at SendGrid; it was not us",
-        it.name,
-        which(item)
-    ))
-    .note(
-        "a mistake",
-        "add it again in SendGrid's own pages; sso-certd then finds it",
-    )
-    .note("stolen key", new_key);
-    let files: Vec<String> = item.paths.iter().map(|it| printable_path(it)).collect();
-    if files.is_empty() {
-        todo
-    } else {
-        todo.note("on purpose", format!("take away {}", files.join(", ")))
-    }
-}
-
-fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let name = &it.name;
-    let todo = match item.why {
-        Why::TooMany { limit } => {
-            return Todo::new(format!(
-                "{name}: {} is held: more than {limit} certificates are wanted",
-                which(item)
-            ))
-            .note(
-                "what helps",
-                format!(
-                    "take away from {} what the identity provider signs with no more",
-                    directory(it)
-                ),
-            );
-        }
-        Why::KeyBudget { limit } => Todo::new(format!(
-            "{name}: {} is held: more than {} in 24 h; compare it with the identity provider's own page",
-            which(item),
-            count(
-                usize::try_from(limit).unwrap_or(usize::MAX),
-                "new key",
-                "new keys"
-            ),
-        )),
-        _ => Todo::new(format!(
-            "{name}: compare this with the identity provider's own page, not with this machine"
-        )),
-    };
-    let pin = item.fingerprint.map(|it| it.hex()).unwrap_or_default();
-    let file = item.paths.first().map(|it| shell_word(it));
-    todo.identity(item, it, now)
-        .note("the same", format!("[integrations.{name}.trust]"))
-        .note("", format!("pins = [\"{pin}\"]"))
-        .note("", "and then: systemctl reload sso-certd")
-        .note(
-            "not it",
-            file.map_or_else(
-                || "take its file away".to_owned(),
-                |it| format!("take the file away: rm {it}"),
-            ),
-        )
-}
-
-fn rejected(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let again = item.why.until().map_or(String::new(), |it| {
-        format!("; sent again {}", day_and_clock(it, now))
-    });
-    Todo::new(format!(
-        "{}: SendGrid refuses {} (400){again}",
-        it.name,
-        which(item)
-    ))
-    .identity(item, it, now)
-    .note("look at it", "does SendGrid's own page take the same file?")
-    .note("sooner", format!("sso-certd sync {}", it.name))
 }
 
 fn surplus(it: &IntegrationSnapshot) -> Option<Todo> {
@@ -456,38 +299,6 @@ fn refused(file: &LookedFile, refusal: &Refusal, names: &BTreeSet<String>) -> To
     todo
 }
 
-/// The files that hold it, with who wrote them.
-fn sources(item: &Item, integration: &IntegrationSnapshot) -> String {
-    let owner = |path: &PathBuf| match &integration.source.look {
-        Some(Ok(look)) => look
-            .files
-            .iter()
-            .find(|it| it.path == *path)
-            .map(|it| it.owner.clone()),
-        _ => None,
-    };
-    let files: Vec<String> = item
-        .paths
-        .iter()
-        .map(|path| match owner(path) {
-            Some(owner) => format!("{} ({owner})", printable_path(path)),
-            None => printable_path(path),
-        })
-        .collect();
-    files.join(", ")
-}
-
-fn directory(it: &IntegrationSnapshot) -> String {
+pub(crate) fn directory(it: &IntegrationSnapshot) -> String {
     printable_path(&it.directory)
-}
-
-fn which(item: &Item) -> String {
-    item.fingerprint.as_ref().map_or_else(
-        || {
-            item.id
-                .as_ref()
-                .map_or_else(|| "a row".to_owned(), |it| format!("row {it}"))
-        },
-        Fingerprint::short,
-    )
 }
