@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Certificate, CertificateId, Fingerprint, Moment, PublicKeyId, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, Fingerprint, Moment, PublicKeyId, Row, RowContent, Timestamp,
+};
 use crate::plan::entry::{Entry, What};
 
 /// Everything believed about one integration: the ledger's memory as values.
@@ -186,6 +188,26 @@ impl Book {
         belief
     }
 
+    /// The list as it was when it was last read, as far as it is remembered: what can be said before a new one is there.
+    pub fn as_listed(&self) -> Vec<Row> {
+        let known = self
+            .beliefs
+            .values()
+            .filter(|it| it.is_listed() && it.missing.is_none())
+            .filter_map(|it| {
+                let certificate = Box::new(it.certificate.clone()?);
+                Some(Row {
+                    id: it.id().cloned(),
+                    content: RowContent::Certificate(certificate),
+                })
+            });
+        let unreadable = self.unreadable.iter().map(|it| Row {
+            id: Some(it.clone()),
+            content: RowContent::Undecodable,
+        });
+        known.chain(unreadable).collect()
+    }
+
     /// Open intents: POSTs whose outcome is unknown.
     pub fn open_intents(&self) -> usize {
         self.beliefs
@@ -222,13 +244,13 @@ impl Book {
         };
         let entry = |what, detail: String| Entry::new(now.wall, what, Some(fingerprint), detail);
         match outcome {
-            PostOutcome::Answered { id, status, took } => {
+            PostOutcome::Answered { id, took } => {
                 if let Standing::Intent(intent) = &mut belief.standing {
                     intent.id.clone_from(id);
                 }
                 vec![entry(
                     What::Uploaded,
-                    format!("{status} in {} ms", took.as_millis()),
+                    format!("answered in {} ms", took.as_millis()),
                 )]
             }
             PostOutcome::Unknown(why) => {
@@ -291,8 +313,6 @@ pub enum PostOutcome {
     Answered {
         /// The id in the answer, if it could be read.
         id: Option<CertificateId>,
-        /// The status.
-        status: u16,
         /// How long it took.
         took: Duration,
     },

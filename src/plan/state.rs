@@ -273,31 +273,32 @@ mod tests {
     /// Every cell: `+` uploads, `!` needs a person.
     #[test]
     fn the_whole_table() {
-        let mut table = format!("{:10}{:13}", "file", "listed");
-        for (name, _) in BELIEVED {
-            table += &format!("{name:14}");
-        }
+        let row = |file: &str, listed: &str, cells: &[String]| {
+            let cells = cells
+                .iter()
+                .fold(String::new(), |all, it| all + &format!("{it:14}"));
+            format!("{file:10}{listed:13}{cells}").trim_end().to_owned()
+        };
+        let mut table = vec![row(
+            "file",
+            "listed",
+            &BELIEVED.map(|(name, _)| name.to_owned()),
+        )];
         for (file_name, file) in FILES {
             for (listed_name, listed) in LISTED {
-                table += &format!("\n{file_name:10}{listed_name:13}");
-                for (_, believed) in BELIEVED {
+                let cells = BELIEVED.map(|(_, believed)| {
                     let cell = cell(file, listed, believed);
-                    let mark = if cell.upload {
-                        "+"
-                    } else if cell.needs_person() {
-                        "!"
-                    } else {
-                        ""
+                    let mark = match (cell.upload, cell.needs_person()) {
+                        (true, _) => "+",
+                        (false, true) => "!",
+                        (false, false) => "",
                     };
-                    table += &format!(
-                        "{:14}",
-                        cell.state
-                            .map_or("-".to_owned(), |it| format!("{it}{mark}"))
-                    );
-                }
+                    let word = cell.state.map_or("-", State::word);
+                    format!("{word}{mark}")
+                });
+                table.push(row(file_name, listed_name, &cells));
             }
         }
-        let table: Vec<&str> = table.lines().map(str::trim_end).collect();
         expect![[r#"
             file      listed       unknown       intent        confirmed     disabled      removed       denied
             none      no           -             settling      settling      settling      removed!      denied

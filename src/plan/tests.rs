@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::domain::{Certificate, RowContent};
+use crate::domain::{Certificate, RowContent, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
 use crate::plan::settle::Unreachable;
@@ -315,7 +315,7 @@ fn a_certificate_refused_before_its_start_waits_for_it() {
     world.file("next.pem", &[&next]);
     world.pass();
     assert_eq!(world.state(&next), "waiting");
-    assert_eq!(world.plan().due.map(|it| it.as_secs()), Some(start));
+    assert_eq!(world.plan().due.map(Timestamp::as_secs), Some(start));
     world.fate = Fate::Well;
     world.sleep(2 * DAY);
     world.pass();
