@@ -1,0 +1,529 @@
+//! Answers what commands ask: the same answers by the daemon over its socket and by a command that found none.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::adapter::control_socket::{Answer, Question, Verb};
+use crate::adapter::ledger::{History, LedgerError, Query};
+use crate::config::nearest;
+use crate::daemon::generation::{Entrance, WaysIn};
+use crate::daemon::shared::Shared;
+use crate::daemon::worker::{Probe, Rehearsal, Request};
+use crate::domain::{AccountName, IntegrationId, IntegrationName, Timestamp};
+use crate::view::check_text::{Finding, Grade, errors_text, findings_text};
+use crate::view::history_text::{Record, history_text, record_json};
+use crate::view::integrations_text::{AccountListing, ListedIntegration, integrations_text};
+use crate::view::plan_json::plan_json;
+use crate::view::plan_report::{PlanReport, PlannedIntegration};
+use crate::view::plan_text::plan_text;
+use crate::view::status_json::status_json;
+use crate::view::status_text::{StatusOptions, exit, status_text};
+use crate::view::terminal::{Rendered, Terminal};
+
+/// The exit code for a name that does not exist.
+const USAGE: u8 = 64;
+
+/// The scopes that the daemon needs, and may need.
+const NEEDED: [&str; 2] = ["sso.settings.read", "sso.settings.create"];
+
+/// Answers one question.
+pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer {
+    let terminal = terminal(question);
+    let names = match names(ways_in, &question.names) {
+        Ok(names) => names,
+        Err(problem) => return finish(errors_text(&[problem], USAGE, terminal)),
+    };
+    match &question.verb {
+        Verb::Status { all, quiet } => {
+            let options = StatusOptions {
+                all: *all,
+                quiet: *quiet,
+            };
+            status(shared, &names, question.json, options, terminal)
+        }
+        Verb::Plan {
+            at_millis,
+            detailed,
+        } => {
+            let report = plan(
+                ways_in,
+                shared,
+                &names,
+                at_millis.map(Timestamp::from_millis),
+            )
+            .await;
+            if question.json {
+                json(&plan_json(&report), report.exit(*detailed))
+            } else {
+                finish(plan_text(&report, terminal, *detailed))
+            }
+        }
+        Verb::Sync { wait } => sync(ways_in, shared, &names, *wait, terminal).await,
+        Verb::History {
+            since_millis,
+            limit,
+        } => {
+            let since = since_millis.map(Timestamp::from_millis);
+            history(
+                ways_in,
+                shared,
+                &names,
+                since,
+                *limit,
+                question.json,
+                terminal,
+            )
+            .await
+        }
+        Verb::Integrations { account } => {
+            integrations(ways_in, shared, account.as_deref(), terminal).await
+        }
+        Verb::Probe => probe(ways_in, terminal).await,
+    }
+}
+
+fn terminal(question: &Question) -> Terminal {
+    Terminal {
+        width: question.width,
+        color: question.color,
+        utf8: question.utf8,
+    }
+}
+
+fn finish(rendered: Rendered) -> Answer {
+    Answer {
+        text: rendered.text,
+        notes: String::new(),
+        exit: rendered.exit,
+        pid: std::process::id(),
+    }
+}
+
+fn json(value: &impl Serialize, exit: u8) -> Answer {
+    match serde_json::to_string(value) {
+        Ok(text) => finish(Rendered {
+            text: text + "\n",
+            exit,
+        }),
+        Err(_) => finish(Rendered {
+            text: String::new(),
+            exit: 70,
+        }),
+    }
+}
+
+fn failed(text: String, terminal: Terminal) -> Answer {
+    let Rendered { text, exit } = errors_text(&[(text, None)], 1, terminal);
+    Answer {
+        text: String::new(),
+        notes: text,
+        exit,
+        pid: std::process::id(),
+    }
+}
+
+/// The integrations asked about; all of them if none is named.
+fn names(
+    ways_in: &WaysIn,
+    raw: &[String],
+) -> Result<BTreeSet<IntegrationName>, (String, Option<String>)> {
+    let known = &ways_in.settings.integrations;
+    let mut names = BTreeSet::new();
+    for raw in raw {
+        let name = IntegrationName::parse(raw)
+            .ok()
+            .filter(|it| known.contains_key(it));
+        let Some(name) = name else {
+            let shown = crate::domain::text::printable(raw, 63);
+            let near = nearest(raw, known.keys().map(IntegrationName::as_str));
+            return Err((
+                format!("unknown integration `{shown}`"),
+                near.map(|it| format!("did you mean `{it}`?")),
+            ));
+        };
+        names.insert(name);
+    }
+    Ok(names)
+}
+
+fn status(
+    shared: &Shared,
+    names: &BTreeSet<IntegrationName>,
+    is_json: bool,
+    options: StatusOptions,
+    terminal: Terminal,
+) -> Answer {
+    let now = shared.clock.now().wall;
+    let whole = shared.board.read();
+    let snapshot = whole.only(names).unwrap_or(whole);
+    if is_json {
+        json(&status_json(&snapshot, now), exit(&snapshot, now))
+    } else {
+        finish(status_text(&snapshot, now, terminal, options))
+    }
+}
+
+async fn plan(
+    ways_in: &WaysIn,
+    shared: &Shared,
+    names: &BTreeSet<IntegrationName>,
+    at: Option<Timestamp>,
+) -> PlanReport {
+    let mut integrations = Vec::new();
+    let mut requests = 0;
+    for (account, worker) in &*ways_in.workers {
+        let names = of_account(ways_in, account, names);
+        if names.is_empty() {
+            continue;
+        }
+        let answer = ask(worker, |reply| Request::Rehearse { names, at, reply }).await;
+        let Some(rehearsals) = answer else { continue };
+        for Rehearsal {
+            name,
+            sight,
+            plan,
+            requests: asked,
+            rows,
+        } in rehearsals
+        {
+            let Some(settings) = ways_in.settings.integrations.get(&name) else {
+                continue;
+            };
+            requests += asked;
+            integrations.push(PlannedIntegration {
+                name,
+                account: account.clone(),
+                mode: settings.policy.mode,
+                plan,
+                source_failure: sight.err().map(|it| it.to_string()),
+                rows,
+            });
+        }
+    }
+    integrations.sort_by(|a, b| a.name.cmp(&b.name));
+    PlanReport {
+        now: shared.clock.now().wall,
+        at,
+        requests,
+        integrations,
+    }
+}
+
+async fn sync(
+    ways_in: &WaysIn,
+    shared: &Shared,
+    names: &BTreeSet<IntegrationName>,
+    wait: bool,
+    terminal: Terminal,
+) -> Answer {
+    for (account, worker) in &*ways_in.workers {
+        let names = of_account(ways_in, account, names);
+        if !names.is_empty() {
+            ask(worker, |reply| Request::Sync { names, wait, reply }).await;
+        }
+    }
+    let now = shared.clock.now().wall;
+    let whole = shared.board.read();
+    let snapshot = whole.only(names).unwrap_or(whole);
+    let is_in_step = snapshot
+        .integrations
+        .values()
+        .all(|it| it.failure.is_none() && it.plan.as_ref().is_some_and(|it| it.outlook.in_step));
+    let options = StatusOptions {
+        all: false,
+        quiet: false,
+    };
+    let Rendered { text, .. } = status_text(
+        &crate::view::snapshot::Snapshot {
+            is_live: true,
+            ..snapshot
+        },
+        now,
+        terminal,
+        options,
+    );
+    finish(Rendered {
+        text,
+        exit: u8::from(!is_in_step),
+    })
+}
+
+async fn history(
+    ways_in: &WaysIn,
+    shared: &Shared,
+    names: &BTreeSet<IntegrationName>,
+    since: Option<Timestamp>,
+    limit: u32,
+    is_json: bool,
+    terminal: Terminal,
+) -> Answer {
+    let ids: BTreeSet<IntegrationId> = names
+        .iter()
+        .filter_map(|it| ways_in.settings.integrations.get(it))
+        .map(|it| it.integration_id)
+        .collect();
+    let query = Query {
+        integrations: (!names.is_empty()).then_some(ids),
+        since,
+        fingerprint: None,
+        limit,
+    };
+    let found = match shared.ledger.with(move |it| it.history(&query)).await {
+        Ok(found) => found,
+        Err(LedgerError::Missing { .. }) => History {
+            records: Vec::new(),
+            total: 0,
+        },
+        Err(error) => return failed(error.to_string(), terminal),
+    };
+    let records: Vec<Record> = found
+        .records
+        .into_iter()
+        .filter_map(|it| {
+            let name = it
+                .name
+                .or_else(|| IntegrationName::parse(&it.integration.to_string()).ok())?;
+            Some(Record {
+                name,
+                account: it.account.unwrap_or_default(),
+                entry: it.entry,
+            })
+        })
+        .collect();
+    if !is_json {
+        return finish(history_text(
+            &records,
+            usize::try_from(found.total).unwrap_or(usize::MAX),
+            terminal,
+        ));
+    }
+    let lines = records
+        .iter()
+        .filter_map(|it| serde_json::to_string(&record_json(it)).ok());
+    finish(Rendered {
+        text: lines.map(|it| it + "\n").collect(),
+        exit: 0,
+    })
+}
+
+async fn integrations(
+    ways_in: &WaysIn,
+    shared: &Shared,
+    account: Option<&str>,
+    terminal: Terminal,
+) -> Answer {
+    let configured = &ways_in.settings.integrations;
+    let mut listings = Vec::new();
+    for (name, worker) in &*ways_in.workers {
+        if account.is_some_and(|it| it != name.as_str()) {
+            continue;
+        }
+        let base_url = ways_in
+            .settings
+            .accounts
+            .get(name)
+            .map(|it| it.client.base_url.clone())
+            .unwrap_or_default();
+        let answer = ask(worker, |reply| Request::Integrations { reply }).await;
+        let listed = answer
+            .unwrap_or_else(|| Err("the daemon stops".to_owned()))
+            .map(|all| {
+                let with_names = |it: crate::daemon::worker::Surveyed| {
+                    let mut own = configured.iter().filter(|(_, own)| own.account == *name);
+                    let configured_as = own.find(|(_, own)| own.integration_id == it.remote.id);
+                    ListedIntegration {
+                        id: it.remote.id,
+                        name: it.remote.name,
+                        entity_id: it.remote.entity_id,
+                        is_enabled: it.remote.enabled.unwrap_or(true),
+                        certificates: it.certificates,
+                        configured_as: configured_as.map(|(name, _)| name.clone()),
+                    }
+                };
+                all.into_iter().map(with_names).collect()
+            });
+        listings.push(AccountListing {
+            account: name.clone(),
+            base_url,
+            integrations: listed,
+        });
+    }
+    if listings.is_empty() {
+        let known: Vec<&str> = ways_in.workers.keys().map(AccountName::as_str).collect();
+        let problem = (
+            "there is no such account".to_owned(),
+            Some(format!("known accounts: {}", known.join(", "))),
+        );
+        return finish(errors_text(&[problem], USAGE, terminal));
+    }
+    let taken = configured.keys().cloned().collect();
+    let file = ways_in
+        .settings
+        .files_read
+        .first()
+        .map(|it| crate::domain::text::printable_path(it));
+    let now = shared.clock.now().wall;
+    finish(integrations_text(
+        &listings,
+        &taken,
+        &file.unwrap_or_default(),
+        now,
+        terminal,
+    ))
+}
+
+async fn probe(ways_in: &WaysIn, terminal: Terminal) -> Answer {
+    let mut findings = Vec::new();
+    for (account, worker) in &*ways_in.workers {
+        let Some(answer) = ask(worker, |reply| Request::Probe { reply }).await else {
+            continue;
+        };
+        let from = ways_in
+            .settings
+            .accounts
+            .get(account)
+            .map(|it| it.key.to_string())
+            .unwrap_or_default();
+        findings.extend(probe_findings(ways_in, account, &from, answer));
+    }
+    let asked = format!("asked by pid {}", std::process::id());
+    finish(findings_text(&findings, Some(&asked), 1, terminal))
+}
+
+fn probe_findings(
+    ways_in: &WaysIn,
+    account: &AccountName,
+    from: &str,
+    answer: Probe,
+) -> Vec<Finding> {
+    let finding = |grade, text: String| Finding {
+        grade,
+        text,
+        help: None,
+    };
+    let own = || {
+        ways_in
+            .settings
+            .integrations
+            .iter()
+            .filter(|(_, it)| it.account == *account)
+    };
+    let mut findings = Vec::new();
+    let scopes = match answer.scopes {
+        Ok(scopes) => scopes,
+        Err(why) => {
+            findings.push(finding(
+                Grade::Problem,
+                format!("{account}: {why} ({from})"),
+            ));
+            findings.extend(own().map(|(name, _)| {
+                finding(
+                    Grade::Remark,
+                    format!("{name}: not asked, its account has no working key"),
+                )
+            }));
+            return findings;
+        }
+    };
+    let missing: Vec<&str> = NEEDED
+        .into_iter()
+        .filter(|it| !scopes.iter().any(|scope| scope == it))
+        .collect();
+    if missing.is_empty() {
+        findings.push(finding(
+            Grade::Fine,
+            format!("{account}: key from {from}; scopes {}", NEEDED.join(", ")),
+        ));
+    } else {
+        let is_reading = own().all(|(_, it)| it.policy.mode == crate::plan::policy::Mode::Observe);
+        let grade = if is_reading && missing == ["sso.settings.create"] {
+            Grade::Remark
+        } else {
+            Grade::Problem
+        };
+        findings.push(finding(
+            grade,
+            format!(
+                "{account}: the key from {from} lacks {}",
+                missing.join(", ")
+            ),
+        ));
+    }
+    let surplus: Vec<&String> = scopes
+        .iter()
+        .filter(|it| !it.starts_with("sso.settings."))
+        .collect();
+    if let Some(first) = surplus.first() {
+        let more = surplus.len() - 1;
+        let others = if more == 0 {
+            String::new()
+        } else {
+            format!(" and {more} more")
+        };
+        let first = crate::domain::text::printable(first, 60);
+        findings.push(finding(
+            Grade::Remark,
+            format!("{account}: the key may do more than it needs ({first}{others})"),
+        ));
+    }
+    match answer.integrations {
+        Err(why) => findings.push(finding(Grade::Problem, format!("{account}: {why}"))),
+        Ok(remote) => findings.extend(own().map(|(name, settings)| {
+            match remote.iter().find(|it| it.id == settings.integration_id) {
+                Some(it) => {
+                    let is_off = it.enabled == Some(false);
+                    let state = if is_off {
+                        "switched off at SendGrid"
+                    } else {
+                        "enabled"
+                    };
+                    let grade = if is_off { Grade::Remark } else { Grade::Fine };
+                    finding(
+                        grade,
+                        format!(
+                            "{name}: \"{}\", {state}",
+                            crate::domain::text::printable(&it.name, 80)
+                        ),
+                    )
+                }
+                None => Finding {
+                    grade: Grade::Problem,
+                    text: format!(
+                        "{name}: account {account} has no integration with this integration_id"
+                    ),
+                    help: Some("sso-certd integrations lists yours".to_owned()),
+                },
+            }
+        })),
+    }
+    findings
+}
+
+/// The integrations of an account among those asked about.
+fn of_account(
+    ways_in: &WaysIn,
+    account: &AccountName,
+    names: &BTreeSet<IntegrationName>,
+) -> Vec<IntegrationName> {
+    let own = ways_in
+        .settings
+        .integrations
+        .iter()
+        .filter(|(_, it)| it.account == *account);
+    own.map(|(name, _)| name)
+        .filter(|it| names.is_empty() || names.contains(it))
+        .cloned()
+        .collect()
+}
+
+/// Asks a worker; none if it is gone.
+async fn ask<T>(
+    worker: &Entrance,
+    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    worker.requests.send(request(reply)).await.ok()?;
+    answer.await.ok()
+}

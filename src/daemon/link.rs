@@ -1,0 +1,492 @@
+//! An account's way to SendGrid: its client behind its gate. Here, and nowhere else, a task sleeps until it may ask.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::adapter::ledger::SavedWait;
+use crate::adapter::sendgrid::{
+    Answer, ApiKey, CallError, ClientError, Doing, Failure, KeyReader, ReadAnswer,
+    RemoteIntegration, SendGrid, Unsent, Written,
+};
+use crate::config::AccountSettings;
+use crate::daemon::pulse::Pulse;
+use crate::daemon::shared::{Shared, raised};
+use crate::domain::{AccountName, CertificateId, IntegrationId, Moment, Row, Timestamp};
+use crate::intake;
+use crate::plan::gate::{Admission, Barrier, Gate, GateState, Hold, Operation, Request, Why};
+use crate::view::snapshot::Backoff;
+
+/// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How far our clock and SendGrid's may disagree before no end of a certificate is believed, in seconds.
+const MOST_SKEW: u64 = 300;
+
+/// How long a task may be silent beyond the time-out of a request.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Why nothing can be asked now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Closed {
+    /// The gate is closed for longer than anybody sleeps at it.
+    Wait {
+        /// For how long.
+        left: Duration,
+        /// Why.
+        why: Why,
+    },
+    /// There is no usable API key: why, in words.
+    NoKey(String),
+    /// The daemon stops.
+    Stopping,
+}
+
+/// Leave to make one request: the gate has counted it.
+#[derive(Debug)]
+pub struct Ticket {
+    request: Request,
+}
+
+/// One account's client, key and gate.
+pub struct Link {
+    name: AccountName,
+    settings: AccountSettings,
+    client: Result<SendGrid, String>,
+    key: KeyReader,
+    current: Option<ApiKey>,
+    gate: Gate,
+    saved: GateState,
+    shared: Shared,
+    stop: watch::Receiver<bool>,
+    pulse: Pulse,
+    asked: u64,
+}
+
+impl Link {
+    /// Sets the account up, with the waits that a former life left. A missing key is no error: it is looked for again.
+    pub async fn open(
+        name: AccountName,
+        settings: AccountSettings,
+        shared: Shared,
+        stop: watch::Receiver<bool>,
+        pulse: Pulse,
+        key: Option<ApiKey>,
+    ) -> Self {
+        let account = name.clone();
+        let waits = shared
+            .ledger
+            .with(move |it| it.waits(&account))
+            .await
+            .unwrap_or_default();
+        let saved = GateState {
+            barriers: waits.into_iter().filter_map(from_ledger).collect(),
+        };
+        let mut link = Self {
+            key: KeyReader::new(name.clone(), settings.key.clone()),
+            client: Err("no key was read yet".to_owned()),
+            current: None,
+            gate: Gate::restore(settings.gate, saved.clone()),
+            name,
+            settings,
+            saved,
+            shared,
+            stop,
+            pulse,
+            asked: 0,
+        };
+        match key {
+            Some(key) => drop(link.use_key(key)),
+            None => drop(link.read_key()),
+        }
+        link.show(None);
+        link
+    }
+
+    /// The account's name.
+    pub fn name(&self) -> &AccountName {
+        &self.name
+    }
+
+    /// Becomes true when the task is to end.
+    pub fn stop(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
+    }
+
+    /// The task lives.
+    pub fn beat(&self) {
+        self.pulse.beat(GRACE);
+    }
+
+    /// Requests made so far.
+    pub fn requests(&self) -> u64 {
+        self.asked
+    }
+
+    /// Whether SendGrid's clock and ours disagree too much to believe in the end of a certificate.
+    pub fn is_skewed(&self) -> bool {
+        let skew = self.gate.view(&self.shared.clock.now()).skew_secs;
+        skew.is_some_and(|it| it.unsigned_abs() > MOST_SKEW)
+    }
+
+    /// Takes up a key that changed on disk; whether it did.
+    pub fn refresh_key(&mut self) -> bool {
+        let is_missing = self.client.is_err();
+        (is_missing || self.key.has_changed()) && self.read_key()
+    }
+
+    /// A person wants it now: lifts every wait of our own.
+    pub fn lift_own_waits(&mut self) {
+        self.gate.lift_own_waits();
+        self.show(None);
+    }
+
+    /// When an integration may be asked about again; none if it may be now.
+    pub fn wait_for(&self, integration: IntegrationId) -> Option<Timestamp> {
+        let request = Request {
+            operation: Operation::List,
+            integration: Some(integration),
+        };
+        let now = self.shared.clock.now();
+        self.gate
+            .closed(&now, &request)
+            .map(|it| now.wall.plus(it.left))
+    }
+
+    /// Whether there is a usable key.
+    pub fn has_key(&self) -> bool {
+        self.client.is_ok()
+    }
+
+    /// Waits until a request may go, if that is soon.
+    ///
+    /// # Errors
+    /// It is not soon, there is no key, or the daemon stops.
+    pub async fn enter(
+        &mut self,
+        operation: Operation,
+        integration: Option<IntegrationId>,
+    ) -> Result<Ticket, Closed> {
+        let request = Request {
+            operation,
+            integration,
+        };
+        loop {
+            self.refresh_key();
+            if let Err(why) = &self.client {
+                return Err(Closed::NoKey(why.clone()));
+            }
+            if *self.stop.borrow() {
+                return Err(Closed::Stopping);
+            }
+            let wait = match self.gate.admit(&self.shared.clock.now(), &request) {
+                Admission::Now => return Ok(Ticket { request }),
+                Admission::Wait(wait) => wait,
+            };
+            if wait.left > PATIENCE {
+                return Err(Closed::Wait {
+                    left: wait.left,
+                    why: wait.why,
+                });
+            }
+            self.beat();
+            tokio::select! {
+                () = raised(&self.stop) => return Err(Closed::Stopping),
+                () = sleep(wait.left) => {}
+            }
+        }
+    }
+
+    /// Asks for the list of an integration's certificates.
+    ///
+    /// # Errors
+    /// As the client says.
+    pub async fn list(
+        &mut self,
+        ticket: Ticket,
+        integration: IntegrationId,
+    ) -> Result<Vec<Row>, CallError> {
+        self.expect(&ticket);
+        let answer = match &self.client {
+            Ok(client) => client.list(integration).await,
+            Err(_) => return Err(no_client(Doing::List(integration))),
+        };
+        self.learn(answer).await
+    }
+
+    /// Uploads one certificate, enabled.
+    ///
+    /// # Errors
+    /// As the client says; an unknown outcome is one of them.
+    pub async fn create(
+        &mut self,
+        ticket: Ticket,
+        integration: IntegrationId,
+        pem: &str,
+    ) -> CreateAnswer {
+        self.expect(&ticket);
+        let Ok(client) = &self.client else {
+            let error = no_client(Doing::Create(integration));
+            return CreateAnswer {
+                result: Err(error),
+                took: Duration::ZERO,
+            };
+        };
+        let answer = client.create(integration, pem).await;
+        let took = answer.observed.duration;
+        CreateAnswer {
+            result: self.learn(answer).await,
+            took,
+        }
+    }
+
+    /// Reads one certificate by its id.
+    ///
+    /// # Errors
+    /// As the client says.
+    pub async fn read(
+        &mut self,
+        ticket: Ticket,
+        integration: IntegrationId,
+        id: &CertificateId,
+    ) -> Result<ReadAnswer, CallError> {
+        self.expect(&ticket);
+        let answer = match &self.client {
+            Ok(client) => client.read(integration, id).await,
+            Err(_) => return Err(no_client(Doing::Read(integration, id.clone()))),
+        };
+        self.learn(answer).await
+    }
+
+    /// Asks which integrations the account has.
+    ///
+    /// # Errors
+    /// As the client says.
+    pub async fn integrations(
+        &mut self,
+        ticket: Ticket,
+    ) -> Result<Vec<RemoteIntegration>, CallError> {
+        self.expect(&ticket);
+        let answer = match &self.client {
+            Ok(client) => client.integrations().await,
+            Err(_) => return Err(no_client(Doing::Integrations)),
+        };
+        self.learn(answer).await
+    }
+
+    /// Asks what the key may do.
+    ///
+    /// # Errors
+    /// As the client says.
+    pub async fn scopes(&mut self, ticket: Ticket) -> Result<Vec<String>, CallError> {
+        self.expect(&ticket);
+        let answer = match &self.client {
+            Ok(client) => client.scopes().await,
+            Err(_) => return Err(no_client(Doing::Scopes)),
+        };
+        self.learn(answer).await
+    }
+
+    fn expect(&mut self, ticket: &Ticket) {
+        self.asked = self.asked.saturating_add(1);
+        let client = &self.settings.client;
+        self.pulse
+            .beat(client.connect_timeout + client.request_timeout + GRACE);
+        tracing::debug!(account = %self.name, operation = ticket.request.operation.word(), "Asking SendGrid");
+    }
+
+    /// Tells gate, metrics and board what an answer says.
+    async fn learn<T>(&mut self, answer: Answer<T>) -> Result<T, CallError> {
+        let Answer { result, observed } = answer;
+        let now = self.shared.clock.now();
+        let operation = observed.report.request.operation.word();
+        self.shared.metrics.asked(
+            self.name.as_str(),
+            operation,
+            &observed.code.to_string(),
+            observed.duration,
+        );
+        self.gate.record(&now, &observed.report, fastrand::f64());
+        if let Err(CallError {
+            failure: Failure::KeyRejected,
+            ..
+        }) = &result
+        {
+            self.key_was_rejected();
+        }
+        self.keep_waits().await;
+        self.show(Some((now, result.as_ref().err().map(ToString::to_string))));
+        self.beat();
+        result
+    }
+
+    fn key_was_rejected(&mut self) {
+        if self.read_key() {
+            return;
+        }
+        let account = &self.name;
+        if self.settings.key.is_live() {
+            tracing::error!(%account, "Key of account {account} rejected (401): uploads stop until the key file changes");
+        } else {
+            tracing::error!(
+                %account,
+                "Key of account {account} rejected (401): uploads stop; replace it, then systemctl restart sso-certd"
+            );
+        }
+    }
+
+    /// Reads the key, and makes the client anew if it is another one; whether it is.
+    fn read_key(&mut self) -> bool {
+        let account = &self.name;
+        let found = match self.key.read() {
+            Ok(found) => found,
+            Err(error) => {
+                let text = error.to_string();
+                if self.client.as_ref().err() != Some(&text) && self.client.is_err() {
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
+                    self.client = Err(text);
+                }
+                return false;
+            }
+        };
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|it| it.is_same_as(&found.key))
+            && self.client.is_ok()
+        {
+            return false;
+        }
+        if let Some(warning) = &found.warning {
+            tracing::warn!(%account, "{warning}; {}", warning.help());
+        }
+        self.use_key(found.key)
+    }
+
+    /// Makes the client anew with this key; whether it can be used.
+    fn use_key(&mut self, key: ApiKey) -> bool {
+        let account = &self.name;
+        let is_first = self.current.is_none();
+        let made: Result<SendGrid, ClientError> =
+            SendGrid::new(&self.settings.client, key.clone(), intake::read_listed);
+        match made {
+            Ok(client) => self.client = Ok(client),
+            Err(error) => {
+                let text = format!("accounts.{account}: {error}");
+                if self.client.as_ref().err() != Some(&text) {
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
+                }
+                self.client = Err(text);
+                return false;
+            }
+        }
+        self.current = Some(key);
+        self.gate.key_changed();
+        if !is_first {
+            tracing::info!(%account, "A new key of account {account} is in use");
+        }
+        true
+    }
+
+    /// Keeps the gate's waits over a restart, if they changed.
+    async fn keep_waits(&mut self) {
+        let state = self.gate.saved();
+        if state == self.saved {
+            return;
+        }
+        let (account, waits) = (
+            self.name.clone(),
+            state.barriers.iter().map(to_ledger).collect::<Vec<_>>(),
+        );
+        if self
+            .shared
+            .ledger
+            .with(move |it| it.save_waits(&account, &waits))
+            .await
+            .is_ok()
+        {
+            self.saved = state;
+        }
+    }
+
+    /// Writes on the board how the account stands; `answered`: when SendGrid was asked just now, and why it failed.
+    fn show(&self, answered: Option<(Moment, Option<String>)>) {
+        let view = self.gate.view(&self.shared.clock.now());
+        let no_key = self.client.as_ref().err().cloned();
+        self.shared.board.account(&self.name, |it| {
+            it.key_valid = if no_key.is_some() {
+                Some(false)
+            } else {
+                view.key_valid
+            };
+            it.backoff = view.closed.map(|(until, why)| Backoff {
+                until,
+                why: why.words().to_owned(),
+            });
+            it.rate_limit = view.limit;
+            it.rate_remaining = view.remaining;
+            it.rate_reset = view.reset;
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::as_conversions,
+                reason = "a skew fits a float many times over"
+            )]
+            let skew = view.skew_secs.map(|it| it as f64);
+            it.clock_skew = skew;
+            match answered {
+                Some((now, None)) => {
+                    it.answered_at = Some(now.wall);
+                    it.failures = 0;
+                    it.failure = None;
+                }
+                Some((_, Some(failure))) => {
+                    it.failures = it.failures.saturating_add(1);
+                    it.failure = Some(failure);
+                }
+                None => it.failure = no_key.or_else(|| it.failure.take()),
+            }
+        });
+    }
+}
+
+/// What an upload came to, and how long the answer took.
+pub struct CreateAnswer {
+    /// The answer.
+    pub result: Result<Written, CallError>,
+    /// From the first byte sent to the last byte read.
+    pub took: Duration,
+}
+
+/// A ticket is only given where there is a client; this is what its loss in between would be.
+fn no_client(doing: Doing) -> CallError {
+    CallError {
+        doing,
+        failure: Failure::Unsent(Unsent::Connect(None)),
+    }
+}
+
+fn to_ledger((barrier, hold): &(Barrier, Hold)) -> SavedWait {
+    SavedWait {
+        barrier: barrier.word().to_owned(),
+        integration: barrier.integration(),
+        since: hold.since.clone(),
+        wait: hold.wait,
+        failures: hold.failures,
+        reason: hold.why.words().to_owned(),
+    }
+}
+
+fn from_ledger(saved: SavedWait) -> Option<(Barrier, Hold)> {
+    let barrier = Barrier::parse(&saved.barrier, saved.integration)?;
+    let why = Why::parse(&saved.reason)?;
+    Some((
+        barrier,
+        Hold {
+            failures: saved.failures,
+            since: saved.since,
+            wait: saved.wait,
+            why,
+        },
+    ))
+}

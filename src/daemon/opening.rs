@@ -1,0 +1,152 @@
+//! The snapshot before anything was looked at: what the ledger knew last.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::adapter::ledger::{Ledger, LedgerError};
+use crate::adapter::sendgrid::KeySource;
+use crate::config::{AccountSettings, IntegrationSettings, Settings};
+use crate::domain::{AccountName, IntegrationName, Moment};
+use crate::plan::book::Book;
+use crate::plan::rollover::{Inputs, plan};
+use crate::view::snapshot::{
+    AccountSnapshot, IntegrationSnapshot, ReloadSnapshot, ScheduleSnapshot, Snapshot,
+    SourceSnapshot,
+};
+
+/// What can be told from the ledger alone. `is_live`: a daemon is about to stand behind it.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn opening(
+    settings: &Settings,
+    ledger: Option<&Ledger>,
+    now: &Moment,
+    is_live: bool,
+) -> Result<Snapshot, LedgerError> {
+    let mut integrations = BTreeMap::new();
+    for (name, integration) in &settings.integrations {
+        let book = ledger.map_or_else(
+            || Ok(Book::default()),
+            |it| it.load(integration.integration_id),
+        )?;
+        integrations.insert(name.clone(), from_book(name, integration, &book, now));
+    }
+    let compared = integrations.values().filter_map(|it| it.compared_at).max();
+    let accounts = settings
+        .accounts
+        .iter()
+        .map(|(name, it)| (name.clone(), account(name, it)))
+        .collect();
+    Ok(Snapshot {
+        at: if is_live {
+            now.wall
+        } else {
+            compared.unwrap_or(now.wall)
+        },
+        started: now.wall,
+        host: host(),
+        is_live,
+        integrations,
+        accounts,
+        ledger_failure: None,
+        schedule: ScheduleSnapshot::default(),
+        reload: ReloadSnapshot {
+            is_ok: true,
+            succeeded_at: now.wall,
+        },
+    })
+}
+
+/// The same daemon under a new configuration: what is known of an integration stays known.
+pub fn carry_over(old: &Snapshot, mut new: Snapshot) -> Snapshot {
+    for (name, integration) in &mut new.integrations {
+        let Some(before) = old.integrations.get(name) else {
+            continue;
+        };
+        if before.integration_id == integration.integration_id
+            && before.directory == integration.directory
+        {
+            let (mode, expiry, account) = (
+                integration.mode,
+                integration.expiry,
+                integration.account.clone(),
+            );
+            *integration = IntegrationSnapshot {
+                account,
+                mode,
+                expiry,
+                ..before.clone()
+            };
+        }
+    }
+    Snapshot {
+        started: old.started,
+        host: old.host.clone(),
+        ledger_failure: old.ledger_failure.clone(),
+        ..new
+    }
+}
+
+fn from_book(
+    name: &IntegrationName,
+    settings: &IntegrationSettings,
+    book: &Book,
+    now: &Moment,
+) -> IntegrationSnapshot {
+    let rows = book.as_listed();
+    let inputs = Inputs {
+        look: None,
+        rows: &rows,
+        book,
+        policy: &settings.policy,
+        is_skewed: false,
+        now,
+    };
+    IntegrationSnapshot {
+        name: name.clone(),
+        account: settings.account.clone(),
+        integration_id: settings.integration_id,
+        mode: settings.policy.mode,
+        directory: settings.directory.directory.clone(),
+        expiry: settings.policy.expiry,
+        plan: book.first_list.map(|_| Arc::new(plan(&inputs))),
+        source: SourceSnapshot {
+            look: None,
+            looked_at: None,
+            down_since: None,
+            is_watched: false,
+        },
+        untrusted_since: None,
+        compared_at: book.last_list,
+        has_passed: false,
+        failure: None,
+        last_change: None,
+    }
+}
+
+fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {
+    AccountSnapshot {
+        name: name.clone(),
+        requests_per_minute: settings.gate.requests_per_minute,
+        key_from: settings.key.to_string(),
+        key_needs_restart: matches!(
+            settings.key,
+            KeySource::Credential { .. } | KeySource::Variable
+        ),
+        key_valid: None,
+        backoff: None,
+        answered_at: None,
+        failures: 0,
+        failure: None,
+        rate_limit: None,
+        rate_remaining: None,
+        rate_reset: None,
+        clock_skew: None,
+    }
+}
+
+fn host() -> String {
+    let name = rustix::system::uname();
+    crate::domain::text::printable(&name.nodename().to_string_lossy(), 64)
+}

@@ -1,0 +1,94 @@
+//! What every task of the daemon holds a share of.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::adapter::clock::Clock;
+use crate::adapter::ledger::{Ledger, LedgerError};
+use crate::adapter::metrics::Metrics;
+use crate::daemon::board::Board;
+
+/// The shares. Cloning is cheap.
+#[derive(Clone)]
+pub struct Shared {
+    /// The clocks.
+    pub clock: Clock,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The snapshot.
+    pub board: Board,
+    /// The ledger.
+    pub ledger: LedgerHandle,
+}
+
+/// The ledger, for tasks that must not block.
+#[derive(Clone)]
+pub struct LedgerHandle {
+    ledger: Arc<Mutex<Option<Ledger>>>,
+    metrics: Arc<Metrics>,
+    board: Board,
+}
+
+impl LedgerHandle {
+    /// Shares an open ledger; none where there is none yet and nothing may be made.
+    pub fn new(ledger: Option<Ledger>, metrics: Arc<Metrics>, board: Board) -> Self {
+        Self {
+            ledger: Arc::new(Mutex::new(ledger)),
+            metrics,
+            board,
+        }
+    }
+
+    /// Works with the ledger on a thread that may block. A failure is counted and shown, until something succeeds.
+    ///
+    /// # Errors
+    /// What the work comes to.
+    pub async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Ledger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let ledger = Arc::clone(&self.ledger);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            match ledger.as_mut() {
+                Some(ledger) => work(ledger),
+                None => Err(LedgerError::Missing {
+                    directory: PathBuf::new(),
+                }),
+            }
+        });
+        let result = done
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        match &result {
+            Ok(_) => self.show(None),
+            Err(error) => {
+                self.metrics.ledger_failed();
+                self.show(Some(error.to_string()));
+            }
+        }
+        result
+    }
+
+    fn show(&self, failure: Option<String>) {
+        if self.board.ledger_failure() == failure {
+            return;
+        }
+        if let Some(failure) = &failure {
+            tracing::error!("Nothing is uploaded: {failure}");
+        } else {
+            tracing::info!("The ledger can be written again");
+        }
+        self.board.write(|it| it.ledger_failure = failure);
+    }
+}
+
+/// Waits until the flag is up, or nobody is left who could raise it.
+pub async fn raised(flag: &watch::Receiver<bool>) {
+    let mut flag = flag.clone();
+    match flag.wait_for(|it| *it).await {
+        Ok(_) | Err(_) => {}
+    }
+}

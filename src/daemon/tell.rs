@@ -1,0 +1,84 @@
+//! What the log says of an integration's history.
+
+use crate::adapter::sendgrid::CallError;
+use crate::daemon::pass::name_of;
+use crate::domain::{Certificate, IntegrationName};
+use crate::plan::book::Book;
+use crate::plan::entry::{Entry, What};
+
+/// Logs an entry of the audit trail, once it is durable.
+pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
+    let Some(fingerprint) = entry.fingerprint else {
+        return;
+    };
+    let belief = book.beliefs.get(&fingerprint);
+    let certificate = belief.and_then(|it| it.certificate.as_ref());
+    let short = fingerprint.short();
+    let named = certificate.map_or_else(|| short.clone(), name_of);
+    let (detail, by) = (&entry.detail, &entry.by);
+    match entry.what {
+        What::Seen => {
+            tracing::info!(%integration, %fingerprint, by, "Seen: {named} for {integration} in {detail}");
+        }
+        What::Accepted => {
+            tracing::info!(%integration, %fingerprint, "Accepted: {named} for {integration} ({detail})");
+        }
+        What::Uploaded => {
+            tracing::info!(%integration, %fingerprint, "Uploaded: {short} for {integration} ({detail})");
+        }
+        What::Trusted => {
+            tracing::info!(%integration, %fingerprint, "Trusted: {integration} has {named} ({detail})");
+        }
+        What::Settled => {
+            tracing::info!(%integration, %fingerprint, "Settled: {short} of {integration}: {detail}");
+        }
+        What::Found => {
+            tracing::info!(%integration, %fingerprint, "Found: {named} of {integration} ({detail})");
+        }
+        What::Gone => {
+            tracing::info!(%integration, %fingerprint, "Gone: {short} of {integration}: {detail}");
+        }
+        What::Inherited => tracing::info!(
+            %integration, %fingerprint,
+            "Inherited: {named} was at SendGrid for {integration} before our first look; it is left alone ({detail})"
+        ),
+        What::Unsent => {
+            tracing::debug!(%integration, %fingerprint, "Not sent: {short} for {integration}: {detail}");
+        }
+        What::Rejected => tracing::warn!(
+            %integration, %fingerprint,
+            "Rejected: SendGrid does not take {short} for {integration}: {detail}; sent again in a day, on `sync`, or \
+             when its file changes"
+        ),
+        What::Unmanaged => tracing::error!(
+            %integration, %fingerprint,
+            "Somebody else's certificate: SendGrid trusts {short} for {integration}, and it did not come from here ({detail})"
+        ),
+        What::Removed => tracing::error!(
+            %integration, %fingerprint,
+            "Removed: {short} of {integration} was deleted at SendGrid; it is not uploaded again by itself ({detail})"
+        ),
+        What::Replaced => tracing::error!(
+            %integration, %fingerprint,
+            "Replaced: the row of {short} of {integration} was changed at SendGrid: {detail}"
+        ),
+    }
+}
+
+/// Logs an upload that was not answered well. The audit trail has it too.
+pub(super) fn upload_failed(
+    integration: &IntegrationName,
+    certificate: &Certificate,
+    error: &CallError,
+) {
+    let fingerprint = certificate.fingerprint();
+    let short = fingerprint.short();
+    if error.failure.certainly_not_done() {
+        tracing::debug!(%integration, %fingerprint, "Not uploaded: {short} for {integration}: {error}");
+    } else {
+        tracing::warn!(
+            %integration, %fingerprint,
+            "Unknown: whether {short} for {integration} arrived ({error}); SendGrid is asked, it is not sent twice"
+        );
+    }
+}

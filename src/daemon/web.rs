@@ -1,0 +1,208 @@
+//! The read-only listener: metrics, health, status. Nothing here changes anything.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+
+use crate::adapter::control_socket::{self, Answer, Question, Verb};
+use crate::adapter::metrics::gauges;
+use crate::daemon::desk::answer;
+use crate::daemon::generation::WaysIn;
+use crate::daemon::pulse::Pulses;
+use crate::daemon::shared::Shared;
+use crate::view::metrics::metrics as families;
+use crate::view::status_json::status_json;
+use crate::view::status_text::{StatusOptions, status_text};
+use crate::view::terminal::Terminal;
+
+/// What the listener shows.
+#[derive(Clone)]
+pub struct Web {
+    shared: Shared,
+    pulses: Pulses,
+    is_ready: Arc<AtomicBool>,
+    only_loopback_hosts: bool,
+}
+
+/// The routes. On a loopback listener only loopback `Host`s are answered, so that no web page of a stranger can read them
+/// through a browser; elsewhere `Host` is not looked at.
+pub fn router(
+    shared: Shared,
+    pulses: Pulses,
+    is_ready: Arc<AtomicBool>,
+    is_loopback: bool,
+    ways_in: Arc<RwLock<WaysIn>>,
+) -> Router {
+    let desk = shared.clone();
+    let ask = control_socket::router(move |question| {
+        let (ways_in, shared) = (Arc::clone(&ways_in), desk.clone());
+        async move {
+            let ways_in = ways_in
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            tell(&ways_in, &shared, &question).await
+        }
+    });
+    let web = Web {
+        shared,
+        pulses,
+        is_ready,
+        only_loopback_hosts: is_loopback,
+    };
+    Router::new()
+        .route("/", get(page))
+        .route("/metrics", get(metrics))
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .route("/status.json", get(status))
+        .with_state(web.clone())
+        .merge(ask)
+        .layer(from_fn_with_state(web, check_host))
+}
+
+/// Answers what reads the snapshot or the ledger; for everything else there is the control socket.
+async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer {
+    match question.verb {
+        Verb::Status { .. } | Verb::History { .. } => answer(ways_in, shared, question).await,
+        Verb::Plan { .. } | Verb::Sync { .. } | Verb::Integrations { .. } | Verb::Probe => Answer {
+            notes: "error: only the control socket answers this\n".to_owned(),
+            exit: 77,
+            ..Answer::default()
+        },
+    }
+}
+
+async fn check_host(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if web.only_loopback_hosts && !has_loopback_host(request.headers()) {
+        return (
+            StatusCode::MISDIRECTED_REQUEST,
+            "only loopback hosts are answered here\n",
+        )
+            .into_response();
+    }
+    next.run(request).await
+}
+
+fn has_loopback_host(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|it| it.to_str().ok()) else {
+        return false;
+    };
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse()
+            .is_ok_and(|it: std::net::IpAddr| it.is_loopback())
+}
+
+async fn page(State(web): State<Web>) -> impl IntoResponse {
+    let terminal = Terminal {
+        width: 120,
+        color: false,
+        utf8: true,
+    };
+    let options = StatusOptions {
+        all: true,
+        quiet: false,
+    };
+    status_text(
+        &web.shared.board.read(),
+        web.shared.clock.now().wall,
+        terminal,
+        options,
+    )
+    .text
+}
+
+async fn metrics(State(web): State<Web>) -> impl IntoResponse {
+    let snapshot = web.shared.board.read();
+    let told = families(&snapshot);
+    let told = told
+        .into_iter()
+        .map(|it| {
+            let samples = it.samples.into_iter().map(|it| (it.labels, it.value));
+            gauges(it.name, it.help, samples)
+        })
+        .collect();
+    let text = web.shared.metrics.render(told);
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+}
+
+async fn live(State(web): State<Web>) -> (StatusCode, String) {
+    let overdue = web.pulses.overdue();
+    if overdue.is_empty() {
+        return (StatusCode::OK, "ok\n".to_owned());
+    }
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("no sign of life: {}\n", overdue.join(", ")),
+    )
+}
+
+async fn ready(State(web): State<Web>) -> (StatusCode, &'static str) {
+    if web.is_ready.load(Ordering::Acquire) {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the first look at the directories is under way\n",
+        )
+    }
+}
+
+async fn status(State(web): State<Web>) -> impl IntoResponse {
+    Json(status_json(
+        &web.shared.board.read(),
+        web.shared.clock.now().wall,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_answered(host: &'static str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, header::HeaderValue::from_static(host));
+        has_loopback_host(&headers)
+    }
+
+    #[test]
+    fn only_loopback_hosts_are_loopback_hosts() {
+        for host in [
+            "127.0.0.1:9465",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]:9465",
+            "127.9.9.9",
+        ] {
+            assert!(is_answered(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1:9465",
+            "[::2]",
+            "",
+            "localhost.evil",
+        ] {
+            assert!(!is_answered(host), "{host}");
+        }
+        assert!(!has_loopback_host(&HeaderMap::new()));
+    }
+}

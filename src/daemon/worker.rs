@@ -1,0 +1,291 @@
+//! One worker an account: it takes the most urgent integration, makes a pass, and sets down when that is due again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use crate::adapter::sendgrid::RemoteIntegration;
+use crate::daemon::inbox::{Inbox, Trigger};
+use crate::daemon::link::Link;
+use crate::daemon::pass::{PassEnd, Subject, closed_words, pass, rehearse};
+use crate::daemon::shared::{Shared, raised};
+use crate::daemon::source::Sight;
+use crate::domain::{Certificate, IntegrationName, Row, Timestamp, Validity};
+use crate::plan::gate::Operation;
+use crate::plan::rollover::Plan;
+
+/// How soon a pass is tried again that failed for something on this machine, such as a full disk.
+const LOCAL_RETRY: Duration = Duration::from_secs(10);
+
+/// How often a worker looks around although nothing wakes it: for a key that changed on disk, and to show that it lives.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// The longest that `sync --wait` goes on.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// A worker's inbox, from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox {
+    inbox: Arc<Mutex<Inbox>>,
+    woken: Arc<Notify>,
+}
+
+impl Mailbox {
+    /// Wakes an integration.
+    pub fn wake(&self, name: &IntegrationName, trigger: Trigger) {
+        self.lock().wake(name.clone(), trigger);
+        self.woken.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a worker is asked beside its passes; each answer goes back by its own channel.
+#[derive(Debug)]
+pub enum Request {
+    /// What `plan` would say.
+    Rehearse {
+        /// Of which integrations.
+        names: Vec<IntegrationName>,
+        /// Seen from when; none: now.
+        at: Option<Timestamp>,
+        /// The answer.
+        reply: oneshot::Sender<Vec<Rehearsal>>,
+    },
+    /// A pass now, which lifts our own waits.
+    Sync {
+        /// Of which integrations.
+        names: Vec<IntegrationName>,
+        /// Whether to go on until nothing waits by itself any more, for a while.
+        wait: bool,
+        /// Told at the end.
+        reply: oneshot::Sender<()>,
+    },
+    /// Which integrations SendGrid has, and what it lists for them.
+    Integrations {
+        /// The answer, or why there is none.
+        reply: oneshot::Sender<Result<Vec<Surveyed>, String>>,
+    },
+    /// What the key may do, and which integrations it sees.
+    Probe {
+        /// The answer.
+        reply: oneshot::Sender<Probe>,
+    },
+}
+
+/// One of SendGrid's integrations, and when its certificates are valid; none for a row that cannot be read.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// The integration.
+    pub remote: RemoteIntegration,
+    /// Its certificates; none if they could not be had.
+    pub certificates: Option<Vec<Option<Validity>>>,
+}
+
+/// What SendGrid says of a key.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What it may do, or why that is not known.
+    pub scopes: Result<Vec<String>, String>,
+    /// The account's integrations, or why they are not known.
+    pub integrations: Result<Vec<RemoteIntegration>, String>,
+}
+
+/// One integration's plan, made and not applied.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// Which integration.
+    pub name: IntegrationName,
+    /// What the source showed.
+    pub sight: Sight,
+    /// The plan, or why there is none.
+    pub plan: Result<Plan, String>,
+    /// Rows that SendGrid lists.
+    pub rows: usize,
+    /// Requests that were made for it.
+    pub requests: u32,
+}
+
+/// An account's worker.
+pub struct Worker {
+    /// The way to SendGrid.
+    pub link: Link,
+    /// The integrations of the account.
+    pub subjects: BTreeMap<IntegrationName, Subject>,
+    /// What wakes it.
+    pub mailbox: Mailbox,
+    /// What it is asked.
+    pub requests: mpsc::Receiver<Request>,
+    /// What it shares with the other tasks.
+    pub shared: Shared,
+}
+
+impl Worker {
+    /// Runs until it is told to stop.
+    pub async fn run(mut self) {
+        let stop = self.link.stop();
+        loop {
+            self.link.beat();
+            if *stop.borrow() {
+                return;
+            }
+            if self.link.refresh_key() {
+                self.wake_all(Trigger::Due);
+            }
+            while let Ok(request) = self.requests.try_recv() {
+                self.answer(request).await;
+            }
+            let now = self.shared.clock.now();
+            let next = self.mailbox.lock().next(&now);
+            if let Some((name, trigger)) = next {
+                self.pass(&name, trigger).await;
+                continue;
+            }
+            let until_due = self.mailbox.lock().next_due(&now).unwrap_or(LOOK_AROUND);
+            let woken = Arc::clone(&self.mailbox.woken);
+            tokio::select! {
+                () = raised(&stop) => return,
+                request = self.requests.recv() => match request {
+                    Some(request) => self.answer(request).await,
+                    None => return,
+                },
+                () = woken.notified() => {}
+                () = sleep(until_due.min(LOOK_AROUND)) => {}
+            }
+        }
+    }
+
+    /// One pass of one integration, counted, and when it is due again.
+    pub async fn pass(&mut self, name: &IntegrationName, trigger: Trigger) {
+        let Some(subject) = self.subjects.get_mut(name) else {
+            return;
+        };
+        let started = Instant::now();
+        let (end, due) = pass(&mut self.link, &self.shared, subject, trigger).await;
+        let account = self.link.name().as_str();
+        self.shared.metrics.passed(
+            account,
+            name.as_str(),
+            trigger.word(),
+            end.word(),
+            started.elapsed(),
+        );
+        let now = self.shared.clock.now();
+        let mut inbox = self.mailbox.lock();
+        match (end, due) {
+            (PassEnd::Held { left, .. }, _) => inbox.wake_after(name.clone(), &now, left, trigger),
+            (PassEnd::Ok | PassEnd::Failed, Some(due)) => {
+                inbox.wake_after(name.clone(), &now, due.since(now.wall), Trigger::Due);
+            }
+            (PassEnd::Failed, None) if self.shared.board.ledger_failure().is_some() => {
+                inbox.wake_after(name.clone(), &now, LOCAL_RETRY, Trigger::Due);
+            }
+            (PassEnd::Ok | PassEnd::Failed | PassEnd::Stopped, _) => inbox.forget_wait(name),
+        }
+    }
+
+    fn wake_all(&self, trigger: Trigger) {
+        let mut inbox = self.mailbox.lock();
+        for name in self.subjects.keys() {
+            inbox.wake(name.clone(), trigger);
+        }
+    }
+
+    async fn answer(&mut self, request: Request) {
+        let is_heard = match request {
+            Request::Rehearse { names, at, reply } => {
+                let mut all = Vec::new();
+                for name in names {
+                    let Some(subject) = self.subjects.get(&name) else {
+                        continue;
+                    };
+                    all.push(rehearse(&mut self.link, &self.shared, subject, at).await);
+                    self.link.beat();
+                }
+                reply.send(all).is_ok()
+            }
+            Request::Sync { names, wait, reply } => {
+                self.sync(&names, wait).await;
+                reply.send(()).is_ok()
+            }
+            Request::Integrations { reply } => {
+                let answer = self.survey().await;
+                reply.send(answer).is_ok()
+            }
+            Request::Probe { reply } => {
+                let scopes = match self.link.enter(Operation::Scopes, None).await {
+                    Ok(ticket) => self.link.scopes(ticket).await.map_err(|it| it.to_string()),
+                    Err(closed) => Err(closed_words(&closed)),
+                };
+                let integrations = self.remote_integrations().await;
+                reply
+                    .send(Probe {
+                        scopes,
+                        integrations,
+                    })
+                    .is_ok()
+            }
+        };
+        if !is_heard {
+            tracing::debug!("Who asked did not wait for the answer");
+        }
+    }
+
+    /// Passes of these integrations now; with `wait`, again whenever one is due, until nothing waits or the time is over.
+    async fn sync(&mut self, names: &[IntegrationName], wait: bool) {
+        self.link.lift_own_waits();
+        for name in names {
+            self.pass(name, Trigger::Command).await;
+        }
+        let until = Instant::now() + LONGEST_WAIT;
+        while wait && Instant::now() < until && !*self.link.stop().borrow() {
+            let now = self.shared.clock.now();
+            let next = self.mailbox.lock().next(&now);
+            if let Some((name, trigger)) = next {
+                self.pass(&name, trigger).await;
+                continue;
+            }
+            let Some(due) = self.mailbox.lock().next_due(&now) else {
+                return;
+            };
+            if Instant::now() + due > until {
+                return;
+            }
+            self.link.beat();
+            sleep(due.min(LOOK_AROUND)).await;
+        }
+    }
+
+    async fn remote_integrations(&mut self) -> Result<Vec<RemoteIntegration>, String> {
+        match self.link.enter(Operation::Integrations, None).await {
+            Ok(ticket) => self
+                .link
+                .integrations(ticket)
+                .await
+                .map_err(|it| it.to_string()),
+            Err(closed) => Err(closed_words(&closed)),
+        }
+    }
+
+    async fn survey(&mut self) -> Result<Vec<Surveyed>, String> {
+        let mut all = Vec::new();
+        for remote in self.remote_integrations().await? {
+            let rows = match self.link.enter(Operation::List, Some(remote.id)).await {
+                Ok(ticket) => self.link.list(ticket, remote.id).await.ok(),
+                Err(_) => None,
+            };
+            let validity = |row: &Row| row.certificate().map(Certificate::validity);
+            let certificates = rows.map(|it| it.iter().map(validity).collect());
+            all.push(Surveyed {
+                remote,
+                certificates,
+            });
+        }
+        Ok(all)
+    }
+}
