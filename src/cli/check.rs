@@ -1,0 +1,164 @@
+//! `check-config`: everything that `run` would read, and with `--probe` what SendGrid says.
+
+use std::path::Path;
+
+use super::{CONFIGURATION, Outcome, Screen, ask, configuration, warning_lines};
+use crate::adapter::certificate_directory::CertificateDirectory;
+use crate::adapter::control_socket::{Question, Verb};
+use crate::adapter::sendgrid::KeyReader;
+use crate::config::{Loaded, Printed, Settings};
+use crate::domain::text::{count, printable_path};
+use crate::view::check_text::{Finding, Grade, Setting, errors_text, findings_text, settings_text};
+
+/// Checks, and says what was found.
+pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen) -> Outcome {
+    let loaded = match configuration(path, screen) {
+        Ok(loaded) => loaded,
+        Err(outcome) => return outcome,
+    };
+    let Loaded {
+        settings,
+        warnings,
+        printed,
+    } = loaded;
+    let mut err = warning_lines(&pairs(warnings), screen);
+    let keys = key_findings(&settings);
+    err.push_str(&warning_lines(&keys.warnings, screen));
+    if !keys.problems.is_empty() {
+        let rendered = errors_text(&keys.problems, CONFIGURATION, screen.err);
+        return Outcome {
+            out: String::new(),
+            err: err + &rendered.text,
+            exit: rendered.exit,
+        };
+    }
+    if print {
+        let settings: Vec<_> = printed
+            .into_iter()
+            .map(|Printed { key, value, from }| Setting { key, value, from })
+            .collect();
+        return Outcome {
+            out: settings_text(&settings, screen.out).text,
+            err,
+            exit: 0,
+        };
+    }
+    let mut findings = vec![files_finding(path, &settings)];
+    findings.extend(keys.fine);
+    findings.extend(directory_findings(&settings));
+    let rendered = findings_text(&findings, None, CONFIGURATION, screen.out);
+    if !probe {
+        return Outcome {
+            out: rendered.text,
+            err,
+            exit: rendered.exit,
+        };
+    }
+    let question = Question {
+        verb: Verb::Probe,
+        names: Vec::new(),
+        json: false,
+        width: screen.out.width,
+        color: screen.out.color,
+        utf8: screen.out.utf8,
+    };
+    let probed = ask::put(settings, &question, screen);
+    Outcome {
+        out: rendered.text + "\n" + &probed.out,
+        err: err + &probed.err,
+        exit: rendered.exit.max(probed.exit),
+    }
+}
+
+fn pairs(warnings: Vec<crate::config::Problem>) -> Vec<(String, Option<String>)> {
+    warnings
+        .into_iter()
+        .map(|it| (it.to_string(), it.help))
+        .collect()
+}
+
+fn files_finding(path: &Path, settings: &Settings) -> Finding {
+    let more = settings.files_read.len().saturating_sub(1);
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {} of conf.d", count(more, "file", "files"))
+    };
+    let integrations = count(settings.integrations.len(), "integration", "integrations");
+    let accounts = count(settings.accounts.len(), "account", "accounts");
+    let text = format!("{}{more}: {integrations}, {accounts}", printable_path(path));
+    Finding {
+        grade: Grade::Fine,
+        text,
+        help: None,
+    }
+}
+
+struct Keys {
+    fine: Vec<Finding>,
+    warnings: Vec<(String, Option<String>)>,
+    problems: Vec<(String, Option<String>)>,
+}
+
+fn key_findings(settings: &Settings) -> Keys {
+    let mut keys = Keys {
+        fine: Vec::new(),
+        warnings: Vec::new(),
+        problems: Vec::new(),
+    };
+    for (name, account) in &settings.accounts {
+        let is_used = settings.integrations.values().any(|it| it.account == *name);
+        match KeyReader::new(name.clone(), account.key.clone()).read() {
+            Ok(found) => {
+                if let Some(warning) = found.warning {
+                    keys.warnings
+                        .push((warning.to_string(), Some(warning.help())));
+                }
+                let text = format!("{name}: key from {}", account.key);
+                keys.fine.push(Finding {
+                    grade: Grade::Fine,
+                    text,
+                    help: None,
+                });
+            }
+            // `default` exists without being written, and may well not be meant.
+            Err(_) if !is_used && !settings.integrations.is_empty() => {}
+            Err(error) => keys.problems.push((
+                error.to_string(),
+                Some(error.help().join("\n")).filter(|it| !it.is_empty()),
+            )),
+        }
+    }
+    keys
+}
+
+/// Directories that cannot be looked at: the daemon starts all the same, and sees nothing new there.
+fn directory_findings(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, integration) in &settings.integrations {
+        let directory = &integration.directory.directory;
+        let problem = match CertificateDirectory::new(integration.directory.clone()) {
+            Err(error) => Some((error.to_string(), None)),
+            Ok(_) if !directory.is_dir() => {
+                let path = printable_path(directory);
+                Some((
+                    format!("the directory {path} is missing"),
+                    Some(format!("install -d -m 755 {path}")),
+                ))
+            }
+            Ok(it) if integration.directory.strict_permissions => match it.judge_path() {
+                Ok(()) => None,
+                Err(refusal) => Some((refusal.to_string(), Some(refusal.help.join("\n")))),
+            },
+            Ok(_) => None,
+        };
+        if let Some((text, help)) = problem {
+            findings.push(Finding {
+                grade: Grade::Remark,
+                text: format!("{name}: {text}"),
+                help,
+            });
+        }
+    }
+    findings
+}

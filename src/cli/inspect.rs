@@ -1,0 +1,133 @@
+//! `inspect`: what the intake says of files, without configuration or network.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Outcome, Screen};
+use crate::adapter::certificate_directory::{
+    DirectorySettings, InspectError, PathJudge, Trusted, inspect_directory, inspect_file,
+};
+use crate::adapter::clock::Clock;
+use crate::config::{Environment, IntegrationSettings, load};
+use crate::domain::{Look, LookedFile, SourceError};
+use crate::view::inspect_text::{Inspected, PermissionNote, inspect_text};
+
+/// The names that count where no configuration says otherwise.
+const PATTERNS: [&str; 6] = ["*.pem", "*.crt", "*.cer", "*.cert", "*.der", "*.xml"];
+
+/// A certificate that ends sooner than this gets a remark.
+const WARN: Duration = Duration::from_secs(30 * 86_400);
+
+/// Inspects files and directories. A path below a configured directory is judged as the daemon would.
+pub(super) fn inspect(
+    configuration: &Path,
+    paths: &[PathBuf],
+    strict: bool,
+    screen: Screen,
+) -> Outcome {
+    let watched = load(configuration, &Environment::default());
+    let watched: Vec<IntegrationSettings> = watched
+        .map(|it| it.settings.integrations.into_values().collect())
+        .unwrap_or_default();
+    let mut look = Look::default();
+    let mut failures = Vec::new();
+    let mut permissions = BTreeMap::new();
+    for path in paths {
+        let settings = settings_for(path, &watched, strict);
+        if path.is_dir() {
+            match inspect_directory(&settings) {
+                Ok(found) => {
+                    look.files.extend(found.files);
+                    look.ignored.extend(found.ignored);
+                    look.surplus.extend(found.surplus);
+                }
+                Err(error) => failures.push(unreadable(path, error)),
+            }
+        } else {
+            match Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups) {
+                Ok(trusted) => {
+                    look.files
+                        .push(inspect_file(path, &trusted, settings.strict_permissions));
+                }
+                Err(error) => failures.push(SourceError::Unreadable {
+                    path: crate::domain::text::printable_path(path),
+                    why: error.to_string(),
+                }),
+            }
+        }
+        if !settings.strict_permissions
+            && let Ok(trusted) =
+                Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)
+        {
+            permissions.extend(notes(&look.files, &trusted));
+        }
+    }
+    let inspected = Inspected {
+        look,
+        failures,
+        permissions,
+        patterns: PATTERNS.map(str::to_owned).to_vec(),
+        warn: WARN,
+        now: Clock::new().now().wall,
+    };
+    let rendered = inspect_text(&inspected, screen.out);
+    Outcome {
+        out: rendered.text,
+        err: String::new(),
+        exit: rendered.exit,
+    }
+}
+
+fn settings_for(path: &Path, watched: &[IntegrationSettings], strict: bool) -> DirectorySettings {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = if path.is_dir() {
+        Some(absolute.as_path())
+    } else {
+        absolute.parent()
+    };
+    let configured = watched
+        .iter()
+        .find(|it| Some(it.directory.directory.as_path()) == directory);
+    match configured {
+        Some(it) => it.directory.clone(),
+        None => DirectorySettings {
+            directory: path.to_owned(),
+            files: PATTERNS.map(str::to_owned).to_vec(),
+            strict_permissions: strict,
+            allowed_owners: Vec::new(),
+            allowed_groups: Vec::new(),
+            quiet: Duration::ZERO,
+        },
+    }
+}
+
+fn unreadable(path: &Path, error: InspectError) -> SourceError {
+    match error {
+        InspectError::Source(error) => error,
+        InspectError::Settings(error) => SourceError::Unreadable {
+            path: crate::domain::text::printable_path(path),
+            why: error.to_string(),
+        },
+    }
+}
+
+/// What a watched directory would say of each file's permissions.
+fn notes(files: &[LookedFile], trusted: &Trusted) -> BTreeMap<PathBuf, PermissionNote> {
+    let mut judge = PathJudge::new(trusted);
+    let note = |file: &LookedFile| {
+        let refusal = judge.judge(&file.path).err()?;
+        let found = format!(
+            "fine to look at; in a watched directory refused: {}",
+            refusal.found
+        );
+        Some((
+            file.path.clone(),
+            PermissionNote {
+                found,
+                help: refusal.help,
+            },
+        ))
+    };
+    files.iter().filter_map(note).collect()
+}

@@ -1,0 +1,265 @@
+//! The command line: what can be typed, and the exit code of everything.
+
+mod arguments;
+mod ask;
+mod check;
+mod inspect;
+mod offline;
+mod screen;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::adapter::control_socket::Verb;
+use crate::adapter::ledger::{LedgerError, Obstacle};
+use crate::adapter::log::Log;
+use crate::config::{Environment, Loaded, Problems, load};
+use crate::daemon::{RunError, Start, run};
+use crate::view::check_text::{errors_text, warnings_text};
+use arguments::{Arguments, Command};
+use screen::Screen;
+
+/// Wrong words on the command line (`EX_USAGE`).
+const USAGE: u8 = 64;
+/// A task of the daemon ended (`EX_SOFTWARE`).
+const SOFTWARE: u8 = 70;
+/// Another instance holds the state (`EX_TEMPFAIL`).
+const HELD: u8 = 75;
+/// No permission (`EX_NOPERM`).
+const PERMISSION: u8 = 77;
+/// The configuration is wrong (`EX_CONFIG`); the service manager does not try again.
+const CONFIGURATION: u8 = 78;
+
+/// What a command comes to: texts for both outputs, and the exit code.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Outcome {
+    out: String,
+    err: String,
+    exit: u8,
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        // The sandbox calls this a second time in one process: the same provider stands already.
+    }
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { USAGE } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(exit),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    let screen = Screen::of_process(arguments.color);
+    let outcome = dispatch(arguments, screen);
+    let written = std::io::stdout()
+        .write_all(outcome.out.as_bytes())
+        .and_then(|()| std::io::stdout().flush());
+    let noted = std::io::stderr().write_all(outcome.err.as_bytes());
+    match (written, noted) {
+        (Err(error), _) | (_, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(outcome.exit),
+    }
+}
+
+fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
+    let path = arguments.config;
+    match arguments.command {
+        Command::Run => daemon(path, screen),
+        Command::CheckConfig { probe, print } => check::check_config(&path, probe, print, screen),
+        Command::Inspect { paths, strict } => inspect::inspect(&path, &paths, strict, screen),
+        Command::Completions { shell } => completions(shell),
+        Command::Integrations { account } => ask::ask(
+            &path,
+            Verb::Integrations { account },
+            Vec::new(),
+            false,
+            screen,
+        ),
+        Command::Plan {
+            names,
+            json,
+            detailed_exitcode,
+            at,
+        } => {
+            let at_millis = at.map(crate::domain::Timestamp::as_millis);
+            ask::ask(
+                &path,
+                Verb::Plan {
+                    at_millis,
+                    detailed: detailed_exitcode,
+                },
+                names,
+                json,
+                screen,
+            )
+        }
+        Command::Sync { names, wait } => ask::ask(&path, Verb::Sync { wait }, names, false, screen),
+        Command::Status {
+            names,
+            all,
+            json,
+            quiet,
+        } => ask::ask(&path, Verb::Status { all, quiet }, names, json, screen),
+        Command::History {
+            names,
+            since,
+            number,
+            json,
+        } => {
+            let now = crate::adapter::clock::Clock::new().now().wall;
+            let since_millis = since.map(|it| now.minus(it).as_millis());
+            ask::ask(
+                &path,
+                Verb::History {
+                    since_millis,
+                    limit: number,
+                },
+                names,
+                json,
+                screen,
+            )
+        }
+    }
+}
+
+fn daemon(path: std::path::PathBuf, screen: Screen) -> Outcome {
+    let environment = Environment::of_process();
+    let loaded = match load(&path, &environment) {
+        Ok(loaded) => loaded,
+        Err(problems) => return configuration_problems(&problems, screen),
+    };
+    let log = match Log::start(&loaded.settings.log) {
+        Ok(log) => log,
+        Err(error) => return error_line(&error.to_string(), None, CONFIGURATION, screen),
+    };
+    for warning in &loaded.warnings {
+        let help = warning.help.as_deref().unwrap_or_default();
+        tracing::warn!(help, "{warning}");
+    }
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return error_line(&error.kind().to_string(), None, 1, screen),
+    };
+    let ended = runtime.block_on(run(Start {
+        path,
+        environment,
+        loaded,
+        log,
+    }));
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => Outcome::default(),
+        Err(error) => {
+            let exit = exit_of(&error);
+            error_line(&error.to_string(), help_for(&error), exit, screen)
+        }
+    }
+}
+
+/// Two threads: the machines this runs on have better things to do.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .enable_all()
+        .build()
+}
+
+fn exit_of(error: &RunError) -> u8 {
+    match error {
+        RunError::Ledger(error) => ledger_exit(error),
+        RunError::Listen(_) | RunError::Setup(_) => 1,
+        RunError::TaskEnded(_) => SOFTWARE,
+    }
+}
+
+fn help_for(error: &RunError) -> Option<&'static str> {
+    match error {
+        RunError::Listen(crate::adapter::http::ListenError::Taken(_)) => {
+            Some("http.listen = \"127.0.0.1:9466\", or \"\" for none")
+        }
+        _ => None,
+    }
+}
+
+fn ledger_exit(error: &LedgerError) -> u8 {
+    match error {
+        LedgerError::Held { .. } => HELD,
+        LedgerError::Newer { .. } => CONFIGURATION,
+        LedgerError::NotReadable {
+            obstacle: Obstacle::Permission,
+            ..
+        }
+        | LedgerError::NotWritable {
+            obstacle: Obstacle::Permission,
+            ..
+        } => PERMISSION,
+        LedgerError::Damaged { .. }
+        | LedgerError::Missing { .. }
+        | LedgerError::NotReadable { .. }
+        | LedgerError::NotWritable { .. } => 1,
+    }
+}
+
+/// The configuration, or what is wrong with it.
+fn configuration(path: &std::path::Path, screen: Screen) -> Result<Loaded, Outcome> {
+    load(path, &Environment::of_process())
+        .map_err(|problems| configuration_problems(&problems, screen))
+}
+
+fn configuration_problems(problems: &Problems, screen: Screen) -> Outcome {
+    let pairs: Vec<_> = problems
+        .0
+        .iter()
+        .map(|it| (it.to_string(), it.help.clone()))
+        .collect();
+    let rendered = errors_text(&pairs, CONFIGURATION, screen.err);
+    Outcome {
+        out: String::new(),
+        err: rendered.text,
+        exit: rendered.exit,
+    }
+}
+
+fn error_line(text: &str, help: Option<&str>, exit: u8, screen: Screen) -> Outcome {
+    let rendered = errors_text(
+        &[(text.to_owned(), help.map(str::to_owned))],
+        exit,
+        screen.err,
+    );
+    Outcome {
+        out: String::new(),
+        err: rendered.text,
+        exit,
+    }
+}
+
+fn warning_lines(warnings: &[(String, Option<String>)], screen: Screen) -> String {
+    if warnings.is_empty() {
+        String::new()
+    } else {
+        warnings_text(warnings, screen.err).text
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "sso-certd", &mut out);
+    Outcome {
+        out: String::from_utf8(out).unwrap_or_default(),
+        err: String::new(),
+        exit: 0,
+    }
+}

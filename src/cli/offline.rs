@@ -1,0 +1,130 @@
+//! A command without a daemon: the same desk, on tasks that live as long as the question.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ask::outcome;
+use super::{Outcome, PERMISSION, Screen, error_line, ledger_exit, runtime};
+use crate::adapter::clock::Clock;
+use crate::adapter::control_socket::{Question, Verb};
+use crate::adapter::ledger::{Ledger, LedgerError};
+use crate::adapter::metrics::Metrics;
+use crate::adapter::sendgrid::{ApiKey, KeyReader};
+use crate::config::Settings;
+use crate::daemon::board::Board;
+use crate::daemon::desk;
+use crate::daemon::generation::{Generation, Life};
+use crate::daemon::opening::opening;
+use crate::daemon::pulse::Pulses;
+use crate::daemon::readable;
+use crate::daemon::shared::{LedgerHandle, Shared};
+use crate::domain::AccountName;
+
+/// How long the tasks of a command may take to end.
+const END: Duration = Duration::from_secs(1);
+
+/// Answers a question with nobody's help.
+pub(super) fn answer(settings: Settings, question: &Question, screen: Screen) -> Outcome {
+    // Before root becomes somebody else: only root may read a key file of mode 600.
+    let keys = read_keys(&settings);
+    if let Err(why) = become_owner(&settings) {
+        return error_line(&why, None, PERMISSION, screen);
+    }
+    let ledger = match open(&settings, question) {
+        Ok(ledger) => ledger,
+        Err(error) => return error_line(&error.to_string(), None, ledger_exit(&error), screen),
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return error_line(&error.kind().to_string(), None, 1, screen),
+    };
+    let answered = runtime.block_on(work(settings, ledger, keys, question));
+    runtime.shutdown_timeout(END);
+    match answered {
+        Ok(outcome) => outcome,
+        Err(error) => error_line(&error.to_string(), None, ledger_exit(&error), screen),
+    }
+}
+
+async fn work(
+    settings: Settings,
+    ledger: Option<Ledger>,
+    keys: BTreeMap<AccountName, ApiKey>,
+    question: &Question,
+) -> Result<Outcome, LedgerError> {
+    let clock = Clock::new();
+    let metrics = Arc::new(Metrics::new().map_err(|_| LedgerError::Missing {
+        directory: settings.state_directory.clone(),
+    })?);
+    let snapshot = opening(&settings, ledger.as_ref(), &clock.now(), false)?;
+    let board = Board::new(snapshot, clock.clone());
+    let ledger = LedgerHandle::new(ledger, Arc::clone(&metrics), board.clone());
+    let shared = Shared {
+        clock,
+        metrics,
+        board,
+        ledger,
+    };
+    let pulses = Pulses::default();
+    let mut generation =
+        Generation::start(Arc::new(settings), &shared, &pulses, Life::Command, keys).await?;
+    let answer = desk::answer(generation.ways_in(), &shared, question).await;
+    generation.end(END).await;
+    Ok(outcome(answer))
+}
+
+/// `sync` writes, and so keeps others out; everything else reads and leaves no trace.
+fn open(settings: &Settings, question: &Question) -> Result<Option<Ledger>, LedgerError> {
+    let directory = &settings.state_directory;
+    if matches!(question.verb, Verb::Sync { .. }) {
+        return Ledger::open(directory, readable).map(Some);
+    }
+    match Ledger::open_reading(directory, readable) {
+        Ok(ledger) => Ok(Some(ledger)),
+        Err(error @ LedgerError::Missing { .. })
+            if matches!(question.verb, Verb::Status { .. }) =>
+        {
+            Err(error)
+        }
+        Err(LedgerError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_keys(settings: &Settings) -> BTreeMap<AccountName, ApiKey> {
+    let read = |(name, account): (&AccountName, &crate::config::AccountSettings)| {
+        let found = KeyReader::new(name.clone(), account.key.clone())
+            .read()
+            .ok()?;
+        Some((name.clone(), found.key))
+    };
+    settings.accounts.iter().filter_map(read).collect()
+}
+
+/// Root becomes the owner of the state directory, so that no file of root's is left there, and sees what the daemon sees.
+fn become_owner(settings: &Settings) -> Result<(), String> {
+    use nix::unistd::{Gid, Uid, User, initgroups, setgid, setgroups, setuid};
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let Ok(metadata) = std::fs::metadata(&settings.state_directory) else {
+        return Ok(());
+    };
+    let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+    if uid.is_root() {
+        return Ok(());
+    }
+    let failed = |_| format!("root cannot become the owner (uid {uid}) of the state directory");
+    let name = User::from_uid(uid)
+        .ok()
+        .flatten()
+        .and_then(|it| std::ffi::CString::new(it.name).ok());
+    match name {
+        Some(name) => initgroups(&name, gid).map_err(failed)?,
+        None => setgroups(&[gid]).map_err(failed)?,
+    }
+    setgid(gid).map_err(failed)?;
+    setuid(uid).map_err(failed)
+}
