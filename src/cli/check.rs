@@ -8,7 +8,9 @@ use crate::adapter::control_socket::{Question, Verb};
 use crate::adapter::sendgrid::KeyReader;
 use crate::config::{Loaded, Printed, Settings};
 use crate::domain::text::{count, printable_path};
-use crate::view::check_text::{Finding, Grade, Setting, errors_text, findings_text, settings_text};
+use crate::view::check_text::{
+    Finding, Grade, Setting, errors_text, findings_lines, findings_text, settings_text,
+};
 
 /// Checks, and says what was found.
 pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen) -> Outcome {
@@ -44,16 +46,19 @@ pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen
         };
     }
     let mut findings = vec![files_finding(path, &settings)];
-    findings.extend(keys.fine);
-    findings.extend(directory_findings(&settings));
-    let rendered = findings_text(&findings, None, CONFIGURATION, screen.out);
     if !probe {
+        findings.extend(keys.fine);
+    }
+    findings.extend(directory_findings(&settings));
+    if !probe {
+        let rendered = findings_text(&findings, None, CONFIGURATION, screen.out);
         return Outcome {
             out: rendered.text,
             err,
             exit: rendered.exit,
         };
     }
+    let local = findings_lines(&findings, screen.out);
     let question = Question {
         verb: Verb::Probe,
         names: Vec::new(),
@@ -64,9 +69,9 @@ pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen
     };
     let probed = ask::put(settings, &question, screen);
     Outcome {
-        out: rendered.text + "\n" + &probed.out,
+        out: local.text + &probed.out,
         err: err + &probed.err,
-        exit: rendered.exit.max(probed.exit),
+        exit: probed.exit,
     }
 }
 

@@ -49,6 +49,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     {
         // The sandbox calls this a second time in one process: the same provider stands already.
     }
+    std::panic::set_hook(Box::new(tell_panic));
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -70,6 +71,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
         _ => ExitCode::from(outcome.exit),
+    }
+}
+
+/// Says where a panic happened, and nothing of what it says itself: that may quote a file.
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic
+        .location()
+        .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("Stopped at {place}: please report this");
+    } else if writeln!(
+        std::io::stderr(),
+        "error: stopped at {place}; please report this"
+    )
+    .is_err()
+    {
+        // Nobody is left to be told.
     }
 }
 

@@ -80,7 +80,7 @@ pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> A
         Verb::Integrations { account } => {
             integrations(ways_in, shared, account.as_deref(), terminal).await
         }
-        Verb::Probe => probe(ways_in, terminal).await,
+        Verb::Probe => probe(ways_in, shared, terminal).await,
     }
 }
 
@@ -374,7 +374,7 @@ async fn integrations(
     ))
 }
 
-async fn probe(ways_in: &WaysIn, terminal: Terminal) -> Answer {
+async fn probe(ways_in: &WaysIn, shared: &Shared, terminal: Terminal) -> Answer {
     let mut findings = Vec::new();
     for (account, worker) in &*ways_in.workers {
         let Some(answer) = ask(worker, |reply| Request::Probe { reply }).await else {
@@ -388,7 +388,11 @@ async fn probe(ways_in: &WaysIn, terminal: Terminal) -> Answer {
             .unwrap_or_default();
         findings.extend(probe_findings(ways_in, account, &from, answer));
     }
-    let asked = format!("asked by pid {}", std::process::id());
+    let asked = if shared.board.read().is_live {
+        format!("asked the running daemon (pid {})", std::process::id())
+    } else {
+        "asked without a daemon".to_owned()
+    };
     finish(findings_text(&findings, Some(&asked), 1, terminal))
 }
 

@@ -378,7 +378,10 @@ impl Pass<'_> {
 
     fn publish(&self, plan: Plan, change: Option<LastChange>) {
         let compared_at = self.subject.book.last_list;
+        let now = self.shared.clock.now().wall;
         self.shared.board.integration(&self.subject.name, |it| {
+            it.untrusted_since =
+                (plan.outlook.trusted == 0).then(|| it.untrusted_since.unwrap_or(now));
             it.plan = Some(Arc::new(plan));
             it.compared_at = compared_at;
             it.has_passed = true;

@@ -46,10 +46,11 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-/// How long, in words and at most two units: `41 s`, `3 min 12 s`, `6 d 4 h`, `0.9 s`.
+/// How long, in words and at most two units: `14 ms`, `41 s`, `3 min 12 s`, `6 d 4 h`, `0.9 s`.
 pub fn span(duration: Duration) -> String {
     let (secs, tenths) = (duration.as_secs(), duration.subsec_millis() / 100);
     match secs {
+        0 if tenths == 0 && !duration.is_zero() => format!("{} ms", duration.as_millis()),
         0..10 if tenths > 0 => format!("{secs}.{tenths} s"),
         0..60 => format!("{secs} s"),
         60..3_600 => two(secs / 60, "min", secs % 60, "s"),
@@ -109,6 +110,7 @@ mod tests {
     fn a_span_has_at_most_two_units() {
         let cases = [
             (900, "0.9 s"),
+            (14, "14 ms"),
             (0, "0 s"),
             (41_000, "41 s"),
             (192_000, "3 min 12 s"),

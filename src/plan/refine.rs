@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{Certificate, Fingerprint, RowContent};
+use crate::domain::{Certificate, Fingerprint, Moment, RowContent};
 use crate::plan::book::{Belief, Standing, Word};
+use crate::plan::policy::DeliveryPolicy;
 use crate::plan::settle::settle_window;
 use crate::plan::sides::{Sides, Wanted};
 use crate::plan::state::State;
@@ -33,37 +34,7 @@ impl Sides<'_> {
                 (State::Ahead, Why::Ours)
             }
             State::Found => (state, Why::ByOthers),
-            State::Settling => {
-                let why = match belief {
-                    Some(Belief {
-                        standing: Standing::Intent(intent),
-                        posts,
-                        ..
-                    }) => {
-                        let window = settle_window(*posts, delivery);
-                        let end = now.when_elapsed(&intent.at, window);
-                        Why::Unsettled {
-                            sent: intent.at.wall,
-                            until: end.max(now.wall.plus(LOOK_AGAIN)),
-                        }
-                    }
-                    Some(Belief {
-                        missing: Some(first),
-                        ..
-                    }) => {
-                        let end = now.when_elapsed(first, delivery.settle);
-                        Why::Missing {
-                            since: first.wall,
-                            until: end.max(now.wall.plus(LOOK_AGAIN)),
-                        }
-                    }
-                    _ => Why::Missing {
-                        since: now.wall,
-                        until: now.wall.plus(delivery.settle),
-                    },
-                };
-                (state, why)
-            }
+            State::Settling => (state, settling(belief, delivery, now)),
             State::Removed => (state, Why::RemovedByOthers),
             State::Replaced => {
                 let other = belief
@@ -155,5 +126,39 @@ impl Sides<'_> {
     }
 }
 
-/// How long to wait, at least, before asking again about something that is not settled.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// Why it is not known whether a certificate is listed, and when the list is asked again: at the end of the window, and
+/// if even that told nothing, once more after as long.
+fn settling(belief: Option<&Belief>, delivery: &DeliveryPolicy, now: &Moment) -> Why {
+    let ask_again = |since: &Moment, window: Duration| {
+        let end = now.when_elapsed(since, window);
+        if end > now.wall {
+            end
+        } else {
+            now.wall.plus(delivery.settle)
+        }
+    };
+    match belief {
+        Some(Belief {
+            standing: Standing::Intent(intent),
+            posts,
+            ..
+        }) => {
+            let until = ask_again(&intent.at, settle_window(*posts, delivery));
+            Why::Unsettled {
+                sent: intent.at.wall,
+                until,
+            }
+        }
+        Some(Belief {
+            missing: Some(first),
+            ..
+        }) => Why::Missing {
+            since: first.wall,
+            until: ask_again(first, delivery.settle),
+        },
+        _ => Why::Missing {
+            since: now.wall,
+            until: now.wall.plus(delivery.settle),
+        },
+    }
+}

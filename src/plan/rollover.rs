@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Moment, Row, Timestamp};
 use crate::plan::book::{Belief, Book, InSource};
@@ -127,10 +128,12 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         sides.actions(&items)
     };
     let outlook = Outlook::of(&items, inputs);
-    let due = items
+    let waits = items
         .iter()
         .filter_map(|it| it.why.until())
-        .chain(inputs.look.and_then(Look::again_at))
+        .chain(inputs.look.and_then(Look::again_at));
+    let due = waits
+        .chain(items.iter().filter_map(|it| next_turn(it, inputs.now.wall)))
         .min();
     Plan {
         items,
@@ -228,6 +231,20 @@ impl Sides<'_> {
         };
         planned.into_iter().filter_map(action).collect()
     }
+}
+
+/// When time alone changes the state of what is listed: at its first second, or after its last.
+fn next_turn(item: &Item, now: Timestamp) -> Option<Timestamp> {
+    let validity = item
+        .certificate
+        .as_ref()
+        .filter(|_| item.is_listed)?
+        .validity();
+    let over = validity.not_after.plus(Duration::from_secs(1));
+    [validity.not_before, over]
+        .into_iter()
+        .filter(|it| *it > now)
+        .min()
 }
 
 pub(super) fn upload_order(item: &Item) -> (Timestamp, Option<Fingerprint>) {

@@ -27,6 +27,13 @@ pub enum Grade {
     Problem,
 }
 
+/// Findings without a sum: more of them come from elsewhere.
+pub fn findings_lines(findings: &[Finding], terminal: Terminal) -> Rendered {
+    let mut page = Page::new(terminal);
+    put(&mut page, findings);
+    page.finish(0)
+}
+
 /// The findings of `check-config`. `asked` says who looked, in a few words; the exit code is `code` if there is a
 /// problem, else 0.
 pub fn findings_text(
@@ -36,15 +43,7 @@ pub fn findings_text(
     terminal: Terminal,
 ) -> Rendered {
     let mut page = Page::new(terminal);
-    for finding in findings {
-        let mark = match finding.grade {
-            Grade::Fine => Mark::Fine,
-            Grade::Remark => Mark::NeedsYou,
-            Grade::Problem => Mark::Broken,
-        };
-        page.item(0, mark, &finding.text);
-        help(&mut page, finding.help.as_deref());
-    }
+    put(&mut page, findings);
     let number = |grade| findings.iter().filter(|it| it.grade == grade).count();
     let (problems, remarks) = (number(Grade::Problem), number(Grade::Remark));
     let mut line = match (problems, remarks) {
@@ -86,6 +85,18 @@ pub fn warnings_text(warnings: &[(String, Option<String>)], terminal: Terminal) 
         help(&mut page, helps.as_deref());
     }
     page.finish(0)
+}
+
+fn put(page: &mut Page, findings: &[Finding]) {
+    for finding in findings {
+        let mark = match finding.grade {
+            Grade::Fine => Mark::Fine,
+            Grade::Remark => Mark::NeedsYou,
+            Grade::Problem => Mark::Broken,
+        };
+        page.item(0, mark, &finding.text);
+        help(page, finding.help.as_deref());
+    }
 }
 
 fn help(page: &mut Page, help: Option<&str>) {
