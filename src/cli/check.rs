@@ -8,6 +8,7 @@ use crate::adapter::control_socket::{Question, Verb};
 use crate::adapter::sendgrid::KeyReader;
 use crate::config::{Loaded, Printed, Settings};
 use crate::domain::text::{count, printable_path};
+use crate::intake::judge_file;
 use crate::view::check_text::{
     Finding, Grade, Setting, errors_text, findings_lines, findings_text, settings_text,
 };
@@ -142,7 +143,7 @@ fn directory_findings(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, integration) in &settings.integrations {
         let directory = &integration.directory.directory;
-        let problem = match CertificateDirectory::new(integration.directory.clone()) {
+        let problem = match CertificateDirectory::new(integration.directory.clone(), judge_file) {
             Err(error) => Some((error.to_string(), None)),
             Ok(_) if !directory.is_dir() => {
                 let path = printable_path(directory);

@@ -11,6 +11,7 @@ use crate::adapter::certificate_directory::{
 use crate::adapter::clock::Clock;
 use crate::config::{Environment, IntegrationSettings, load};
 use crate::domain::{Look, LookedFile, SourceError};
+use crate::intake::judge_file;
 use crate::view::inspect_text::{Inspected, PermissionNote, inspect_text};
 
 /// The names that count where no configuration says otherwise.
@@ -36,7 +37,7 @@ pub(super) fn inspect(
     for path in paths {
         let settings = settings_for(path, &watched, strict);
         if path.is_dir() {
-            match inspect_directory(&settings) {
+            match inspect_directory(&settings, judge_file) {
                 Ok(found) => {
                     look.files.extend(found.files);
                     look.ignored.extend(found.ignored);
@@ -47,8 +48,12 @@ pub(super) fn inspect(
         } else {
             match Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups) {
                 Ok(trusted) => {
-                    look.files
-                        .push(inspect_file(path, &trusted, settings.strict_permissions));
+                    look.files.push(inspect_file(
+                        path,
+                        &trusted,
+                        settings.strict_permissions,
+                        judge_file,
+                    ));
                 }
                 Err(error) => failures.push(SourceError::Unreadable {
                     path: crate::domain::text::printable_path(path),

@@ -18,9 +18,9 @@ use crate::daemon::desk;
 use crate::daemon::generation::{Generation, Life};
 use crate::daemon::opening::opening;
 use crate::daemon::pulse::Pulses;
-use crate::daemon::readable;
 use crate::daemon::shared::{LedgerHandle, Shared};
 use crate::domain::AccountName;
+use crate::intake::read_known;
 
 /// How long the tasks of a command may take to end.
 const END: Duration = Duration::from_secs(1);
@@ -79,9 +79,9 @@ async fn work(
 fn open(settings: &Settings, question: &Question) -> Result<Option<Ledger>, LedgerError> {
     let directory = &settings.state_directory;
     if matches!(question.verb, Verb::Sync { .. }) {
-        return Ledger::open(directory, readable).map(Some);
+        return Ledger::open(directory, read_known).map(Some);
     }
-    match Ledger::open_reading(directory, readable) {
+    match Ledger::open_reading(directory, read_known) {
         Ok(ledger) => Ok(Some(ledger)),
         Err(error @ LedgerError::Missing { .. })
             if matches!(question.verb, Verb::Status { .. }) =>

@@ -48,7 +48,7 @@ use crate::daemon::opening::{carry_over, opening};
 use crate::daemon::pulse::Pulses;
 use crate::daemon::shared::{LedgerHandle, Shared};
 use crate::domain::Reason;
-use crate::intake::read_certificate;
+use crate::intake::read_known;
 
 /// How long a stopping daemon waits for the requests in flight; the service manager waits longer.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
@@ -148,7 +148,7 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
     let clock = Clock::new();
     let metrics = Arc::new(Metrics::new().map_err(|it| RunError::Setup(it.to_string()))?);
     metrics.expect_refusals(Reason::ALL.iter().map(|it| it.code()));
-    let ledger = Ledger::open(&settings.state_directory, readable)?;
+    let ledger = Ledger::open(&settings.state_directory, read_known)?;
     let board = Board::new(
         opening(settings, Some(&ledger), &clock.now(), true)?,
         clock.clone(),
@@ -160,11 +160,6 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
         board,
         ledger,
     })
-}
-
-/// Reads a certificate that the ledger keeps.
-pub fn readable(der: &[u8]) -> Option<crate::domain::Certificate> {
-    read_certificate(der).ok()
 }
 
 fn tell_start(settings: &Settings, address: Option<std::net::SocketAddr>) {

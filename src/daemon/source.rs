@@ -21,6 +21,7 @@ use crate::daemon::shared::raised;
 use crate::daemon::watch::{Signal, Watch};
 use crate::domain::text::printable_path;
 use crate::domain::{FileVerdict, IntegrationName, Look, Reason, Refusal, SourceError};
+use crate::intake::judge_file;
 
 /// What a look came to.
 pub type Sight = Result<Arc<Look>, SourceError>;
@@ -284,7 +285,7 @@ impl SourceTask {
         let path = || printable_path(&self.settings.directory);
         let directory = match state.directory.take() {
             Some(directory) => directory,
-            None => match CertificateDirectory::new(self.settings.clone()) {
+            None => match CertificateDirectory::new(self.settings.clone(), judge_file) {
                 Ok(directory) => directory,
                 Err(error) => {
                     return Err(SourceError::Unreadable {

@@ -3,6 +3,7 @@
 mod certificate;
 mod fingerprint;
 mod id;
+mod judgement;
 mod look;
 mod reason;
 mod row;
@@ -14,6 +15,7 @@ pub use certificate::{
 };
 pub use fingerprint::{Fingerprint, FingerprintError, Thumbprint};
 pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};
+pub use judgement::{Accepted, FILE_LIMIT, Judge, Rejection};
 pub use look::{FileVerdict, Look, LookedFile, SourceError};
 pub use reason::{Reason, Refusal};
 pub use row::{Row, RowContent};

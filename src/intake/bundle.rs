@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::der::{Reading, Unreadable};
-use super::{Accepted, Rejection, judge};
+use super::judge;
 use crate::domain::text::{NAME_LENGTH, count, printable};
+use crate::domain::{Accepted, Rejection};
 use crate::domain::{Fingerprint, Reason, Refusal};
 
 /// Judges the certificates of one file. One that cannot be read at all refuses the file.

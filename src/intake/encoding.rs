@@ -2,7 +2,8 @@
 
 use base64ct::{Base64, Encoding as _};
 
-use super::{CERTIFICATE_LIMIT, Rejection, foreign, pem, tlv};
+use super::{CERTIFICATE_LIMIT, foreign, pem, tlv};
+use crate::domain::Rejection;
 use crate::domain::{Reason, Refusal};
 
 /// UTF-8's byte-order mark.

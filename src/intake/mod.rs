@@ -22,51 +22,10 @@ pub(crate) mod forge;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::{Certificate, Reason, Refusal};
-
-/// The largest file that is read: a certificate has 1 to 3 KiB.
-pub const FILE_LIMIT: usize = 64 * 1024;
+use crate::domain::{Accepted, Certificate, FILE_LIMIT, Reason, Refusal, Rejection};
 
 /// How many certificates one file may hold: a rollover bundle has two, a chain four.
 pub const CERTIFICATE_LIMIT: usize = 20;
-
-/// What a file holds that is fit for upload.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Accepted {
-    /// At least one, each once, in the order of the file.
-    pub certificates: Vec<Certificate>,
-    /// Certificates of the file that are refused one by one; the others go on.
-    pub refused: Vec<Refusal>,
-    /// For people: `2 issuers ignored: CN=Root, CN=Intermediate`.
-    pub notes: Vec<String>,
-}
-
-/// Why a file counts for nothing.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rejection {
-    /// The reason in a person's words.
-    pub refusal: Refusal,
-    /// Whether an unfinished copy looks just like this, so that one should look again before refusing.
-    pub may_be_copying: bool,
-}
-
-impl Rejection {
-    /// The same bytes will not get better.
-    fn for_good(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            may_be_copying: false,
-        }
-    }
-
-    /// More bytes may follow.
-    fn perhaps_copying(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            may_be_copying: true,
-        }
-    }
-}
 
 /// Judges a whole file.
 ///
@@ -102,7 +61,13 @@ pub fn read_certificate(der: &[u8]) -> Result<Certificate, Refusal> {
 /// It need not be one that we would upload; none only if no reader can make out its fingerprint and validity.
 pub fn read_listed(public_certificate: &str) -> Option<Certificate> {
     let der = encoding::listed(public_certificate)?;
-    read_certificate(&der).ok().or_else(|| der::lenient(&der))
+    read_known(&der)
+}
+
+/// Reads a certificate that was read before, here or by an older version: whatever [`read_certificate`] or
+/// [`read_listed`] ever took.
+pub fn read_known(der: &[u8]) -> Option<Certificate> {
+    read_certificate(der).ok().or_else(|| der::lenient(der))
 }
 
 /// The one text that is hashed, stored and sent for a DER: LF, 64 columns, one newline at the end (RFC 7468).

@@ -4,7 +4,8 @@
 use base64ct::{Base64, Encoding as _};
 use memchr::memmem::find;
 
-use super::{Rejection, foreign};
+use super::foreign;
+use crate::domain::Rejection;
 use crate::domain::{Reason, Refusal};
 
 const BEGIN: &[u8] = b"-----BEGIN ";

@@ -11,10 +11,12 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::access;
-use crate::domain::{FileVerdict, Fingerprint, LookedFile, Reason, Refusal, Timestamp};
-use crate::intake::{self, Accepted, FILE_LIMIT, Rejection};
+use crate::domain::{
+    Accepted, FILE_LIMIT, FileVerdict, Fingerprint, Judge, LookedFile, Reason, Refusal, Rejection,
+    Timestamp,
+};
 
-/// What a file holds, by `intake`.
+/// What a file holds, by its judge.
 pub(super) type Content = Result<Accepted, Rejection>;
 
 /// A version of a file: if none of this changed, neither did its content (but for the same tick of the clock).
@@ -129,8 +131,15 @@ pub(super) enum Opened {
     Refused(Refusal),
 }
 
+/// Reads files, judges what is in them, and counts how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader {
+    pub(super) judge: Judge,
+    pub(super) reads: u64,
+}
+
 /// Reads and judges the version of a file that has this stamp. Opening never blocks.
-pub(super) fn read(path: &Path, stamp: &Stamp, reads: &mut u64) -> Opened {
+pub(super) fn read(path: &Path, stamp: &Stamp, reader: &mut Reader) -> Opened {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -140,7 +149,7 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reads: &mut u64) -> Opened {
     if !is_still(&file) {
         return Opened::Changing;
     }
-    *reads += 1;
+    reader.reads += 1;
     let bytes = match first_bytes(&mut file) {
         Ok(bytes) => bytes,
         Err(error) => return unreadable(word(&error)),
@@ -148,7 +157,7 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reads: &mut u64) -> Opened {
     if !is_still(&file) {
         return Opened::Changing;
     }
-    Opened::Read(guarded(&bytes, || intake::judge_file(&bytes, stamp.size)))
+    Opened::Read(guarded(&bytes, || (reader.judge)(&bytes, stamp.size)))
 }
 
 /// At most one byte more than the limit, in a buffer that is wiped and never grows.

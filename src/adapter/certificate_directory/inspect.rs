@@ -5,10 +5,12 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::access::{PathJudge, Trusted};
-use super::file::{self, NoStamp, Opened};
+use super::file::{self, NoStamp, Opened, Reader};
 use super::names::{self, Patterns};
 use super::{DirectorySettings, DirectorySettingsError, FILES_LIMIT};
-use crate::domain::{FileVerdict, Look, LookedFile, Reason, Refusal, SourceError, Timestamp};
+use crate::domain::{
+    FileVerdict, Judge, Look, LookedFile, Reason, Refusal, SourceError, Timestamp,
+};
 
 /// Why a directory cannot be inspected.
 #[derive(Debug, Error)]
@@ -22,7 +24,12 @@ pub enum InspectError {
 }
 
 /// Judges one file at once. With `strict`, unsafe permissions refuse it; else they are a note of an accepted one.
-pub fn inspect_file(path: &Path, trusted: &Trusted, strict: bool) -> LookedFile {
+pub fn inspect_file(
+    path: &Path,
+    trusted: &Trusted,
+    strict: bool,
+    judge_content: Judge,
+) -> LookedFile {
     let mut judge = PathJudge::new(trusted);
     let stamp = match file::stamp(path) {
         Ok(stamp) => stamp,
@@ -46,7 +53,7 @@ pub fn inspect_file(path: &Path, trusted: &Trusted, strict: bool) -> LookedFile 
         }
     };
     let permissions = judge.judge(path);
-    let verdict = content(path, &stamp);
+    let verdict = content(path, &stamp, judge_content);
     let verdict = if strict {
         super::strictest(verdict, permissions)
     } else {
@@ -59,7 +66,10 @@ pub fn inspect_file(path: &Path, trusted: &Trusted, strict: bool) -> LookedFile 
 ///
 /// # Errors
 /// Settings that cannot be used, or a directory that cannot be listed.
-pub fn inspect_directory(settings: &DirectorySettings) -> Result<Look, InspectError> {
+pub fn inspect_directory(
+    settings: &DirectorySettings,
+    judge_content: Judge,
+) -> Result<Look, InspectError> {
     let patterns = Patterns::new(&settings.files).map_err(DirectorySettingsError::from)?;
     let trusted = Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)
         .map_err(DirectorySettingsError::from)?;
@@ -77,18 +87,18 @@ pub fn inspect_directory(settings: &DirectorySettings) -> Result<Look, InspectEr
     Ok(Look {
         files: paths(listing.counted)
             .iter()
-            .map(|it| inspect_file(it, &trusted, settings.strict_permissions))
+            .map(|it| inspect_file(it, &trusted, settings.strict_permissions, judge_content))
             .collect(),
         ignored: paths(listing.ignored),
         surplus: paths(surplus),
     })
 }
 
-fn content(path: &Path, stamp: &file::Stamp) -> FileVerdict {
+fn content(path: &Path, stamp: &file::Stamp, judge: Judge) -> FileVerdict {
     if let Some(refusal) = stamp.refusal() {
         return FileVerdict::Refused(refusal);
     }
-    match file::read(path, stamp, &mut 0) {
+    match file::read(path, stamp, &mut Reader { judge, reads: 0 }) {
         Opened::Read(Ok(accepted)) => FileVerdict::Accepted {
             certificates: accepted.certificates,
             refused: accepted.refused,

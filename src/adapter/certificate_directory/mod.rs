@@ -1,7 +1,7 @@
 //! A directory of certificate files, looked at as a whole, and never written to.
 //!
 //! A look is incremental: a file whose stamp (device, inode, size, times) is unchanged is not opened again. What
-//! makes a file count, wait or be refused is read off that stamp and the two clocks; what is in it is `intake`'s.
+//! makes a file count, wait or be refused is read off that stamp and the two clocks; what is in it, a function passed in says.
 
 mod access;
 mod file;
@@ -19,15 +19,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use access::{PathJudge, Trusted, UnknownName};
-use file::{Content, Opened, Stamp};
+use file::{Content, Opened, Reader, Stamp};
 pub use inspect::{InspectError, inspect_directory, inspect_file};
 pub use names::PatternError;
 use names::Patterns;
 use thiserror::Error;
 
 use crate::domain::text::printable_path;
-use crate::domain::{FileVerdict, Look, LookedFile, Moment, Reason, Refusal, SourceError};
-use crate::intake::Rejection;
+use crate::domain::{
+    FileVerdict, Judge, Look, LookedFile, Moment, Reason, Refusal, Rejection, SourceError,
+};
 
 /// Files of one directory that are looked at, by name order.
 pub const FILES_LIMIT: usize = 1024;
@@ -75,8 +76,8 @@ pub struct CertificateDirectory {
     trusted: Trusted,
     strict: bool,
     quiet: Duration,
+    reader: Reader,
     known: BTreeMap<OsString, Known>,
-    reads: u64,
 }
 
 /// What is known of one file.
@@ -98,19 +99,19 @@ struct ReadContent {
 }
 
 impl CertificateDirectory {
-    /// A directory that was not looked at yet. Nothing is read but the names of users and groups.
+    /// A directory that was not looked at yet; `judge` says what a file holds. Nothing is read but the names of users and groups.
     ///
     /// # Errors
     /// A pattern that is none, or a user or group that this machine does not know.
-    pub fn new(settings: DirectorySettings) -> Result<Self, DirectorySettingsError> {
+    pub fn new(settings: DirectorySettings, judge: Judge) -> Result<Self, DirectorySettingsError> {
         Ok(Self {
             patterns: Patterns::new(&settings.files)?,
             trusted: Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)?,
             directory: settings.directory,
             strict: settings.strict_permissions,
             quiet: settings.quiet,
+            reader: Reader { judge, reads: 0 },
             known: BTreeMap::new(),
-            reads: 0,
         })
     }
 
@@ -121,7 +122,7 @@ impl CertificateDirectory {
 
     /// How many files were opened and read since the start. A look at what did not change adds none.
     pub fn reads(&self) -> u64 {
-        self.reads
+        self.reader.reads
     }
 
     /// Judges the permissions of the directory and of everything above it, for start-up.
@@ -204,7 +205,7 @@ impl CertificateDirectory {
             _ => Ok(()),
         };
         let known = self.known.get_mut(name)?;
-        let verdict = known.verdict(&path, quiet, now, &mut self.reads);
+        let verdict = known.verdict(&path, quiet, now, &mut self.reader);
         let verdict = strictest(verdict, permissions);
         Some(file::looked(
             path,
@@ -221,7 +222,7 @@ impl Known {
         path: &Path,
         quiet: Duration,
         now: &Moment,
-        reads: &mut u64,
+        reader: &mut Reader,
     ) -> FileVerdict {
         if let Some(refusal) = self.stamp.refusal() {
             return FileVerdict::Refused(refusal);
@@ -234,7 +235,7 @@ impl Known {
             };
         }
         if self.content.as_ref().is_none_or(|it| it.is_due_again(now)) {
-            match file::read(path, &self.stamp, reads) {
+            match file::read(path, &self.stamp, reader) {
                 Opened::Read(content) => {
                     // Once a file is read for the second time its change is two seconds old.
                     let racy = self.content.is_none() && rest < RACY;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{BootId, Timestamp};
+use crate::intake::judge_file;
 
 const QUIET: Duration = Duration::from_millis(250);
 
@@ -55,7 +56,7 @@ fn settings(directory: &Path) -> DirectorySettings {
 /// A directory of one's own, and its adapter.
 fn fresh() -> (TempDir, CertificateDirectory) {
     let temporary = TempDir::new().unwrap();
-    let directory = CertificateDirectory::new(settings(temporary.path())).unwrap();
+    let directory = CertificateDirectory::new(settings(temporary.path()), judge_file).unwrap();
     (temporary, directory)
 }
 
@@ -241,7 +242,14 @@ fn a_version_that_changes_while_it_is_read_is_not_judged() {
     let mut append = OpenOptions::new().append(true).open(&path).unwrap();
     append.write_all(b"more").unwrap();
     assert!(matches!(
-        file::read(&path, &stamp, &mut 0),
+        file::read(
+            &path,
+            &stamp,
+            &mut Reader {
+                judge: judge_file,
+                reads: 0
+            }
+        ),
         Opened::Changing
     ));
 }
@@ -370,7 +378,7 @@ fn a_huge_file_is_read_to_the_limit_only() {
 fn a_directory_that_is_missing_or_none_is_an_error() {
     let (temporary, _) = fresh();
     let look = |path: &Path| {
-        CertificateDirectory::new(settings(path))
+        CertificateDirectory::new(settings(path), judge_file)
             .unwrap()
             .look(&now())
     };
@@ -419,12 +427,15 @@ fn opening_a_pipe_that_took_a_files_place_does_not_block() {
     };
     fs::remove_file(&path).unwrap();
     make_pipe(&path);
-    let mut reads = 0;
+    let mut reader = Reader {
+        judge: judge_file,
+        reads: 0,
+    };
     assert!(matches!(
-        file::read(&path, &stamp, &mut reads),
+        file::read(&path, &stamp, &mut reader),
         Opened::Changing
     ));
-    assert_eq!(reads, 0);
+    assert_eq!(reader.reads, 0);
 }
 
 #[test]
@@ -525,7 +536,7 @@ fn a_group_may_be_allowed_by_number_or_name() {
     for name in [group.to_string(), access::group_name(group)] {
         let mut settings = settings(temporary.path());
         settings.allowed_groups = vec![name];
-        let mut directory = CertificateDirectory::new(settings).unwrap();
+        let mut directory = CertificateDirectory::new(settings, judge_file).unwrap();
         assert_eq!(
             subjects(&only(directory.look(&in_secs(10)).unwrap())).len(),
             1
@@ -543,7 +554,7 @@ fn every_directory_above_is_judged_at_every_look() {
     for it in [&above, &watched] {
         chmod(it, 0o755);
     }
-    let mut directory = CertificateDirectory::new(settings(&watched)).unwrap();
+    let mut directory = CertificateDirectory::new(settings(&watched), judge_file).unwrap();
     assert_eq!(directory.judge_path(), Ok(()));
     assert_eq!(
         subjects(&only(directory.look(&in_secs(10)).unwrap())).len(),
@@ -610,7 +621,7 @@ fn a_foreign_owner_is_refused_unless_allowed() {
     for name in ["65534".to_owned(), access::user_name(65_534)] {
         let mut settings = settings(temporary.path());
         settings.allowed_owners = vec![name];
-        let mut directory = CertificateDirectory::new(settings).unwrap();
+        let mut directory = CertificateDirectory::new(settings, judge_file).unwrap();
         assert_eq!(
             subjects(&only(directory.look(&in_secs(10)).unwrap())).len(),
             1
@@ -686,7 +697,9 @@ fn a_name_that_nobody_has_is_an_error_that_names_it() {
         let mut settings = settings(Path::new("/"));
         settings.allowed_owners = vec![owner.to_owned()];
         settings.allowed_groups = vec![group.to_owned()];
-        CertificateDirectory::new(settings).unwrap_err().to_string()
+        CertificateDirectory::new(settings, judge_file)
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         error("nobody-has-this-name", "0"),
@@ -707,7 +720,7 @@ fn permissions_are_a_note_when_looking_by_hand() {
     write(&path, &pem("okta"));
     chmod(&path, 0o666);
     let trusted = Trusted::resolve(&[], &[]).unwrap();
-    let file = inspect_file(&path, &trusted, false);
+    let file = inspect_file(&path, &trusted, false, judge_file);
     let FileVerdict::Accepted { notes, .. } = &file.verdict else {
         panic!("{:?}", file.verdict)
     };
@@ -715,15 +728,15 @@ fn permissions_are_a_note_when_looking_by_hand() {
         notes[0].starts_with("permissions: ") && notes[0].contains("writable by everyone"),
         "{notes:?}"
     );
-    let file = inspect_file(&path, &trusted, true);
+    let file = inspect_file(&path, &trusted, true, judge_file);
     assert_eq!(refusal(&file).reason, Reason::UnsafePermissions);
-    let file = inspect_file(&temporary.path().join("gone"), &trusted, false);
+    let file = inspect_file(&temporary.path().join("gone"), &trusted, false, judge_file);
     assert_eq!(
         refusal(&file).to_string(),
         "refused (unreadable): no such file"
     );
     write(&path, "");
-    let file = inspect_file(&path, &trusted, false);
+    let file = inspect_file(&path, &trusted, false, judge_file);
     assert_eq!(
         refusal(&file).to_string(),
         "refused (empty): 0 bytes",
@@ -736,8 +749,9 @@ fn a_directory_is_inspected_by_its_patterns() {
     let (temporary, _) = fresh();
     write(&temporary.path().join("okta.pem"), &pem("okta"));
     write(&temporary.path().join("README"), "hello");
-    let look = inspect_directory(&settings(temporary.path())).unwrap();
+    let look = inspect_directory(&settings(temporary.path()), judge_file).unwrap();
     assert_eq!((look.files.len(), look.ignored.len()), (1, 1));
-    let error = inspect_directory(&settings(&temporary.path().join("gone"))).unwrap_err();
+    let error =
+        inspect_directory(&settings(&temporary.path().join("gone")), judge_file).unwrap_err();
     assert!(error.to_string().ends_with("/gone is missing"), "{error}");
 }
