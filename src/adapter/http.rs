@@ -29,8 +29,11 @@ const MOST_CONNECTIONS: usize = 64;
 /// The longest a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest a connection may last. A command may wait for a pass, and a pass for SendGrid.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+/// The longest a TCP connection may last: a scrape takes a moment.
+const TCP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest a connection of a command may last: it may wait for a pass, and a pass for SendGrid.
+const UNIX_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The longest that requests under way may go on when the server stops.
 const LINGER: Duration = Duration::from_secs(2);
@@ -147,12 +150,14 @@ pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
+        let accepted = async {
+            if let Ok(place) = Arc::clone(&places).acquire_owned().await {
+                accept(&listener, &router, place, &mut connections).await;
+            }
         };
         tokio::select! {
-            () = async { match stop.wait_for(|it| *it).await { Ok(_) | Err(_) => {} } } => break,
-            () = accept(&listener, &router, place, &mut connections) => {}
+            () = raised(&mut stop) => break,
+            () = accepted => {}
         }
     }
     let finished = timeout(LINGER, async {
@@ -168,6 +173,12 @@ pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver
     }
 }
 
+async fn raised(stop: &mut watch::Receiver<bool>) {
+    match stop.wait_for(|it| *it).await {
+        Ok(_) | Err(_) => {}
+    }
+}
+
 async fn accept(
     listener: &Listener,
     router: &Router,
@@ -177,7 +188,7 @@ async fn accept(
     match listener {
         Listener::Tcp(listener) => match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, router.clone(), place));
+                connections.spawn(connection(stream, router.clone(), place, TCP_TIMEOUT));
             }
             Err(error) => pause(&error).await,
         },
@@ -186,7 +197,7 @@ async fn accept(
                 let uid = stream.peer_cred().ok().map(|it| it.uid());
                 if let Some(uid) = uid.filter(|it| uids.contains(it)) {
                     let router = router.clone().layer(axum::Extension(Peer { uid }));
-                    connections.spawn(connection(stream, router, place));
+                    connections.spawn(connection(stream, router, place, UNIX_TIMEOUT));
                 }
             }
             Err(error) => pause(&error).await,
@@ -203,6 +214,7 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
     place: OwnedSemaphorePermit,
+    within: Duration,
 ) {
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -210,7 +222,7 @@ async fn connection(
         .max_buf_size(16 * 1024)
         .keep_alive(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if !matches!(timeout(CONNECTION_TIMEOUT, served).await, Ok(Ok(()))) {
+    if !matches!(timeout(within, served).await, Ok(Ok(()))) {
         tracing::trace!("A connection ended early");
     }
     drop(place);

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use thiserror::Error;
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{Format, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
@@ -39,12 +42,17 @@ pub enum LogFormat {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum LogError {
     /// Directives that are none.
-    #[error("`log.level` is not a level and no list of directives")]
+    #[error(
+        "`log.level` wants a level, or directives for sso_certd such as `sso_certd::daemon=debug`"
+    )]
     Level,
     /// Another log runs in this process.
     #[error("another log runs already")]
     Twice,
 }
+
+/// The target of everything this crate logs.
+const OWN_TARGET: &str = "sso_certd";
 
 /// Lines that may wait for a slow reader; further ones are dropped and counted.
 const LONGEST_QUEUE: usize = 4096;
@@ -117,14 +125,28 @@ impl Log {
     }
 }
 
-/// Our own directives; other crates stay at `warn`, and HTTP clients and servers never tell what they carry.
+/// Whether a text can be `log.level`.
+///
+/// # Errors
+/// It is no level, and no list of directives for this crate.
+pub fn check_level(level: &str) -> Result<(), LogError> {
+    filter(level).map(drop)
+}
+
+/// Our own directives. Other crates stay at `warn`, whatever is written: HTTP clients tell what they carry.
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    let ours = if level.parse::<tracing::level_filters::LevelFilter>().is_ok() {
-        format!("warn,sso_certd={level}")
-    } else {
-        format!("warn,{level}")
+    let ours = |part: &str| {
+        let part = part.trim();
+        if part.parse::<LevelFilter>().is_ok() {
+            Ok(format!("{OWN_TARGET}={part}"))
+        } else if part.starts_with(OWN_TARGET) && part.contains('=') {
+            Ok(part.to_owned())
+        } else {
+            Err(LogError::Level)
+        }
     };
-    EnvFilter::try_new(ours).map_err(|_| LogError::Level)
+    let directives = level.split(',').map(ours).collect::<Result<Vec<_>, _>>()?;
+    EnvFilter::try_new(format!("warn,{}", directives.join(","))).map_err(|_| LogError::Level)
 }
 
 /// Whether standard error is the journal's stream (systemd.exec(5), `JOURNAL_STREAM`).
@@ -172,6 +194,7 @@ where
 #[derive(Clone)]
 struct Queue {
     parcels: SyncSender<Parcel>,
+    dropped: Arc<AtomicU64>,
 }
 
 enum Parcel {
@@ -182,10 +205,22 @@ enum Parcel {
 impl Queue {
     fn start() -> Self {
         let (parcels, queue) = sync_channel(LONGEST_QUEUE);
+        let dropped = Arc::<AtomicU64>::default();
+        let lost = Arc::clone(&dropped);
         let write = move || {
             for parcel in queue {
+                let lines = lost.swap(0, Ordering::AcqRel);
+                if lines > 0
+                    && writeln!(
+                        io::stderr(),
+                        "<4>{lines} log lines were dropped: nobody read them in time"
+                    )
+                    .is_err()
+                {
+                    continue; // nobody is left to be told
+                }
                 match parcel {
-                    Parcel::Line(line) => if io::stderr().write_all(&line).is_err() {}, // nobody is left to be told
+                    Parcel::Line(line) => if io::stderr().write_all(&line).is_err() {}, // likewise
                     Parcel::Flush(done) => if done.send(()).is_err() {}, // nobody waits any more
                 }
             }
@@ -194,9 +229,10 @@ impl Queue {
             .name("log".to_owned())
             .spawn(write)
         {
-            Ok(_) => Self { parcels },
+            Ok(_) => Self { parcels, dropped },
             Err(_) => Self {
                 parcels: sync_channel(0).0,
+                dropped,
             },
         }
     }
@@ -205,7 +241,7 @@ impl Queue {
 /// One line on its way into the queue.
 struct Line {
     text: Vec<u8>,
-    parcels: SyncSender<Parcel>,
+    queue: Queue,
 }
 
 impl Write for Line {
@@ -221,11 +257,9 @@ impl Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        match self
-            .parcels
-            .try_send(Parcel::Line(std::mem::take(&mut self.text)))
-        {
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        let line = Parcel::Line(std::mem::take(&mut self.text));
+        if self.queue.parcels.try_send(line).is_err() {
+            self.queue.dropped.fetch_add(1, Ordering::AcqRel);
         }
     }
 }
@@ -236,7 +270,33 @@ impl<'a> MakeWriter<'a> for Queue {
     fn make_writer(&'a self) -> Line {
         Line {
             text: Vec::new(),
-            parcels: self.parcels.clone(),
+            queue: self.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_targets_can_be_turned_up() {
+        for good in [
+            "info",
+            "TRACE",
+            "off",
+            "debug,sso_certd::daemon=trace",
+            "sso_certd=info",
+        ] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["hyper=trace", "info,reqwest=debug", "loud", ""] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+        let directives = filter("trace").unwrap().to_string();
+        assert!(
+            directives.contains("sso_certd=trace") && directives.contains("warn"),
+            "{directives}"
+        );
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! What can be told from the snapshot is told from it at the scrape; only what must be counted lives here.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use prometheus::core::Collector;
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
@@ -157,6 +158,21 @@ impl Metrics {
         }
     }
 
+    /// Drops every series of an account that is no longer configured.
+    pub fn drop_account(&self, account: &str) {
+        for counters in [
+            &self.reconciles,
+            &self.reconcile_failures,
+            &self.actions,
+            &self.requests,
+        ] {
+            drop_series(counters, account);
+        }
+        for histograms in [&self.reconcile_seconds, &self.request_seconds] {
+            drop_series(histograms, account);
+        }
+    }
+
     /// Makes the counters of refusals exist at 0.
     pub fn expect_refusals<'a>(&self, reasons: impl Iterator<Item = &'a str>) {
         for reason in reasons {
@@ -280,6 +296,26 @@ fn gauge(labels: Vec<(&str, String)>, value: f64) -> proto::Metric {
     gauge.set_value(value);
     metric.set_gauge(gauge);
     metric
+}
+
+fn drop_series<B: MetricVecBuilder>(series: &MetricVec<B>, account: &str)
+where
+    MetricVec<B>: Collector,
+{
+    for metric in series
+        .collect()
+        .iter()
+        .flat_map(proto::MetricFamily::get_metric)
+    {
+        let labels: HashMap<&str, &str> = metric
+            .get_label()
+            .iter()
+            .map(|it| (it.name(), it.value()))
+            .collect();
+        if labels.get("account") == Some(&account) && series.remove(&labels).is_err() {
+            tracing::trace!(account, "A series was gone already");
+        }
+    }
 }
 
 fn counter(name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {

@@ -111,6 +111,14 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
             detailed_exitcode,
             at,
         } => {
+            if at.is_some_and(|it| it < crate::adapter::clock::Clock::new().now().wall) {
+                return error_line(
+                    "--at wants a time that is still to come",
+                    None,
+                    USAGE,
+                    screen,
+                );
+            }
             let at_millis = at.map(crate::domain::Timestamp::as_millis);
             ask::ask(
                 &path,

@@ -81,14 +81,11 @@ fn missing_ids(merged: &Merged, known: &[Problem]) -> Vec<Problem> {
     problems
 }
 
-/// Two sections for one integration of one account would work against each other.
+/// Two sections for one integration would work against each other, and an id belongs to one account.
 fn shared_ids(merged: &Merged) -> Vec<Problem> {
     let mut first = BTreeMap::new();
     let mut problems = Vec::new();
     for name in merged.integrations.keys() {
-        let account = merged
-            .at(&format!("integrations.{name}.account"))
-            .and_then(text);
         let value = merged.at(&id_path(name));
         let id = value
             .and_then(text)
@@ -96,17 +93,15 @@ fn shared_ids(merged: &Merged) -> Vec<Problem> {
         let (Some(value), Some(id)) = (value, id) else {
             continue;
         };
-        match first.get(&(account, id)) {
+        match first.get(&id) {
             Some((other, where_else)) => {
                 let path = id_path(name);
-                let message = format!(
-                    "`{path}` is that of `integrations.{other}` of the same account ({where_else})"
-                );
+                let message = format!("`{path}` is that of `integrations.{other}` ({where_else})");
                 let help = "one section an integration; one directory may serve several".to_owned();
                 problems.push(Problem::of_key(place(value), &path, message).help(help));
             }
             None => {
-                first.insert((account, id), (name, place(value)));
+                first.insert(id, (name, place(value)));
             }
         }
     }

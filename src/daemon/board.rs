@@ -44,7 +44,9 @@ impl Board {
         let now = self.clock.now().wall;
         self.snapshot.send_modify(|it| {
             change(it);
-            it.at = now;
+            if it.is_live {
+                it.at = now;
+            }
         });
     }
 

@@ -9,10 +9,11 @@ use crate::adapter::control_socket::{Answer, Question, Verb};
 use crate::adapter::ledger::{History, LedgerError, Query};
 use crate::config::nearest;
 use crate::daemon::generation::{Entrance, WaysIn};
+use crate::daemon::probe::probe;
 use crate::daemon::shared::Shared;
-use crate::daemon::worker::{Probe, Rehearsal, Request};
+use crate::daemon::worker::{Rehearsal, Request};
 use crate::domain::{AccountName, IntegrationId, IntegrationName, Timestamp};
-use crate::view::check_text::{Finding, Grade, errors_text, findings_text};
+use crate::view::check_text::errors_text;
 use crate::view::history_text::{Record, history_text, record_json};
 use crate::view::integrations_text::{AccountListing, ListedIntegration, integrations_text};
 use crate::view::plan_json::plan_json;
@@ -24,9 +25,6 @@ use crate::view::terminal::{Rendered, Terminal};
 
 /// The exit code for a name that does not exist.
 const USAGE: u8 = 64;
-
-/// The scopes that the daemon needs, and may need.
-const NEEDED: [&str; 2] = ["sso.settings.read", "sso.settings.create"];
 
 /// Answers one question.
 pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer {
@@ -80,7 +78,7 @@ pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> A
         Verb::Integrations { account } => {
             integrations(ways_in, shared, account.as_deref(), terminal).await
         }
-        Verb::Probe => probe(ways_in, shared, terminal).await,
+        Verb::Probe => finish(probe(ways_in, shared, terminal).await),
     }
 }
 
@@ -178,8 +176,9 @@ async fn plan(
         if names.is_empty() {
             continue;
         }
+        let asked = names.clone();
         let answer = ask(worker, |reply| Request::Rehearse { names, at, reply }).await;
-        let Some(rehearsals) = answer else { continue };
+        let rehearsals = answer.unwrap_or_else(|| asked.iter().map(Rehearsal::not_made).collect());
         for Rehearsal {
             name,
             sight,
@@ -218,10 +217,12 @@ async fn sync(
     wait: bool,
     terminal: Terminal,
 ) -> Answer {
+    let mut is_well = true;
     for (account, worker) in &*ways_in.workers {
         let names = of_account(ways_in, account, names);
         if !names.is_empty() {
-            ask(worker, |reply| Request::Sync { names, wait, reply }).await;
+            let answer = ask(worker, |reply| Request::Sync { names, wait, reply }).await;
+            is_well &= answer == Some(true);
         }
     }
     let now = shared.clock.now().wall;
@@ -246,7 +247,7 @@ async fn sync(
     );
     finish(Rendered {
         text,
-        exit: u8::from(!is_in_step),
+        exit: u8::from(!(is_well && is_in_step)),
     })
 }
 
@@ -270,7 +271,7 @@ async fn history(
         fingerprint: None,
         limit,
     };
-    let found = match shared.ledger.with(move |it| it.history(&query)).await {
+    let found = match shared.ledger.read(move |it| it.history(&query)).await {
         Ok(found) => found,
         Err(LedgerError::Missing { .. }) => History {
             records: Vec::new(),
@@ -374,137 +375,6 @@ async fn integrations(
     ))
 }
 
-async fn probe(ways_in: &WaysIn, shared: &Shared, terminal: Terminal) -> Answer {
-    let mut findings = Vec::new();
-    for (account, worker) in &*ways_in.workers {
-        let Some(answer) = ask(worker, |reply| Request::Probe { reply }).await else {
-            continue;
-        };
-        let from = ways_in
-            .settings
-            .accounts
-            .get(account)
-            .map(|it| it.key.to_string())
-            .unwrap_or_default();
-        findings.extend(probe_findings(ways_in, account, &from, answer));
-    }
-    let asked = if shared.board.read().is_live {
-        format!("asked the running daemon (pid {})", std::process::id())
-    } else {
-        "asked without a daemon".to_owned()
-    };
-    finish(findings_text(&findings, Some(&asked), 1, terminal))
-}
-
-fn probe_findings(
-    ways_in: &WaysIn,
-    account: &AccountName,
-    from: &str,
-    answer: Probe,
-) -> Vec<Finding> {
-    let finding = |grade, text: String| Finding {
-        grade,
-        text,
-        help: None,
-    };
-    let own = || {
-        ways_in
-            .settings
-            .integrations
-            .iter()
-            .filter(|(_, it)| it.account == *account)
-    };
-    let mut findings = Vec::new();
-    let scopes = match answer.scopes {
-        Ok(scopes) => scopes,
-        Err(why) => {
-            findings.push(finding(
-                Grade::Problem,
-                format!("{account}: {why} ({from})"),
-            ));
-            findings.extend(own().map(|(name, _)| {
-                finding(
-                    Grade::Remark,
-                    format!("{name}: not asked, its account has no working key"),
-                )
-            }));
-            return findings;
-        }
-    };
-    let missing: Vec<&str> = NEEDED
-        .into_iter()
-        .filter(|it| !scopes.iter().any(|scope| scope == it))
-        .collect();
-    if missing.is_empty() {
-        findings.push(finding(
-            Grade::Fine,
-            format!("{account}: key from {from}; scopes {}", NEEDED.join(", ")),
-        ));
-    } else {
-        let is_reading = own().all(|(_, it)| it.policy.mode == crate::plan::policy::Mode::Observe);
-        let grade = if is_reading && missing == ["sso.settings.create"] {
-            Grade::Remark
-        } else {
-            Grade::Problem
-        };
-        findings.push(finding(
-            grade,
-            format!(
-                "{account}: the key from {from} lacks {}",
-                missing.join(", ")
-            ),
-        ));
-    }
-    let surplus: Vec<&String> = scopes
-        .iter()
-        .filter(|it| !it.starts_with("sso.settings."))
-        .collect();
-    if let Some(first) = surplus.first() {
-        let more = surplus.len() - 1;
-        let others = if more == 0 {
-            String::new()
-        } else {
-            format!(" and {more} more")
-        };
-        let first = crate::domain::text::printable(first, 60);
-        findings.push(finding(
-            Grade::Remark,
-            format!("{account}: the key may do more than it needs ({first}{others})"),
-        ));
-    }
-    match answer.integrations {
-        Err(why) => findings.push(finding(Grade::Problem, format!("{account}: {why}"))),
-        Ok(remote) => findings.extend(own().map(|(name, settings)| {
-            match remote.iter().find(|it| it.id == settings.integration_id) {
-                Some(it) => {
-                    let is_off = it.enabled == Some(false);
-                    let state = if is_off {
-                        "switched off at SendGrid"
-                    } else {
-                        "enabled"
-                    };
-                    let grade = if is_off { Grade::Remark } else { Grade::Fine };
-                    finding(
-                        grade,
-                        format!(
-                            "{name}: \"{}\", {state}",
-                            crate::domain::text::printable(&it.name, 80)
-                        ),
-                    )
-                }
-                None => Finding {
-                    grade: Grade::Problem,
-                    text: format!(
-                        "{name}: account {account} has no integration with this integration_id"
-                    ),
-                    help: Some("sso-certd integrations lists yours".to_owned()),
-                },
-            }
-        })),
-    }
-    findings
-}
-
 /// The integrations of an account among those asked about.
 fn of_account(
     ways_in: &WaysIn,
@@ -523,7 +393,7 @@ fn of_account(
 }
 
 /// Asks a worker; none if it is gone.
-async fn ask<T>(
+pub(super) async fn ask<T>(
     worker: &Entrance,
     request: impl FnOnce(oneshot::Sender<T>) -> Request,
 ) -> Option<T> {

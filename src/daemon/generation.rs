@@ -222,14 +222,14 @@ impl Nursery<'_> {
                 if self
                     .shared
                     .ledger
-                    .with(move |it| it.label(id, &label, &owner))
+                    .write(move |it| it.label(id, &label, &owner))
                     .await
                     .is_err()
                 {
                     tracing::debug!(integration = %name, "Not labelled in the ledger yet");
                 }
             }
-            let book = match self.shared.ledger.with(move |it| it.load(id)).await {
+            let book = match self.shared.ledger.read(move |it| it.load(id)).await {
                 Err(LedgerError::Missing { .. }) => Book::default(),
                 other => other?,
             };

@@ -123,6 +123,13 @@ impl Inbox {
         self.ready.remove_entry(&name)
     }
 
+    /// How long until an integration's wait ends; none without one.
+    pub fn due_in(&self, name: &IntegrationName, now: &Moment) -> Option<Duration> {
+        self.due
+            .get(name)
+            .map(|it| it.after.saturating_sub(now.elapsed_since(&it.set)))
+    }
+
     /// How long until the next wait ends; none without one.
     pub fn next_due(&self, now: &Moment) -> Option<Duration> {
         self.due

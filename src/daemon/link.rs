@@ -5,17 +5,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::adapter::ledger::SavedWait;
-use crate::adapter::sendgrid::{
-    Answer, ApiKey, CallError, ClientError, Doing, Failure, KeyReader, ReadAnswer,
-    RemoteIntegration, SendGrid, Unsent, Written,
-};
+use crate::adapter::sendgrid::{Answer, ApiKey, CallError, ClientError, Doing, Failure, KeyReader};
 use crate::config::AccountSettings;
 use crate::daemon::pulse::Pulse;
+use crate::daemon::saved_waits::{from_ledger, to_ledger};
 use crate::daemon::shared::{Shared, raised};
-use crate::domain::{AccountName, CertificateId, IntegrationId, Moment, Row, Timestamp};
+use crate::domain::{AccountName, IntegrationId, Moment, Timestamp};
 use crate::intake;
-use crate::plan::gate::{Admission, Barrier, Gate, GateState, Hold, Operation, Request, Why};
+use crate::plan::gate::{Admission, Gate, GateState, Operation, Request, Scope, Why};
 use crate::view::snapshot::Backoff;
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
@@ -25,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_SKEW: u64 = 300;
 
 /// How long a task may be silent beyond the time-out of a request.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Why nothing can be asked now.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,6 +59,7 @@ pub struct Link {
     stop: watch::Receiver<bool>,
     pulse: Pulse,
     asked: u64,
+    has_new_key: bool,
 }
 
 impl Link {
@@ -77,7 +75,7 @@ impl Link {
         let account = name.clone();
         let waits = shared
             .ledger
-            .with(move |it| it.waits(&account))
+            .read(move |it| it.waits(&account))
             .await
             .unwrap_or_default();
         let saved = GateState {
@@ -95,6 +93,7 @@ impl Link {
             stop,
             pulse,
             asked: 0,
+            has_new_key: false,
         };
         match key {
             Some(key) => drop(link.use_key(key)),
@@ -142,6 +141,11 @@ impl Link {
         self.show(None);
     }
 
+    /// The client, if there is a usable key.
+    pub(super) fn client(&self) -> Option<&SendGrid> {
+        self.client.as_ref().ok()
+    }
+
     /// When an integration may be asked about again; none if it may be now.
     pub fn wait_for(&self, integration: IntegrationId) -> Option<Timestamp> {
         let request = Request {
@@ -154,9 +158,21 @@ impl Link {
             .map(|it| now.wall.plus(it.left))
     }
 
-    /// Whether there is a usable key.
-    pub fn has_key(&self) -> bool {
-        self.client.is_ok()
+    /// When an upload to an integration may be tried again; none if it may be now.
+    pub fn wait_for_upload(&self, integration: IntegrationId) -> Option<Timestamp> {
+        let request = Request {
+            operation: Operation::Create,
+            integration: Some(integration),
+        };
+        let now = self.shared.clock.now();
+        self.gate
+            .closed(&now, &request)
+            .map(|it| now.wall.plus(it.left))
+    }
+
+    /// Whether another key came into use since this was asked last.
+    pub fn take_new_key(&mut self) -> bool {
+        std::mem::take(&mut self.has_new_key)
     }
 
     /// Waits until a request may go, if that is soon.
@@ -184,7 +200,8 @@ impl Link {
                 Admission::Now => return Ok(Ticket { request }),
                 Admission::Wait(wait) => wait,
             };
-            if wait.left > PATIENCE {
+            // Our own ceiling is a pace, not a wait: going away would only lose the place in the queue.
+            if wait.left > PATIENCE && wait.why != Why::OwnCeiling {
                 return Err(Closed::Wait {
                     left: wait.left,
                     why: wait.why,
@@ -193,102 +210,13 @@ impl Link {
             self.beat();
             tokio::select! {
                 () = raised(&self.stop) => return Err(Closed::Stopping),
-                () = sleep(wait.left) => {}
+                () = sleep(wait.left.min(PATIENCE)) => {}
             }
         }
     }
 
-    /// Asks for the list of an integration's certificates.
-    ///
-    /// # Errors
-    /// As the client says.
-    pub async fn list(
-        &mut self,
-        ticket: Ticket,
-        integration: IntegrationId,
-    ) -> Result<Vec<Row>, CallError> {
-        self.expect(&ticket);
-        let answer = match &self.client {
-            Ok(client) => client.list(integration).await,
-            Err(_) => return Err(no_client(Doing::List(integration))),
-        };
-        self.learn(answer).await
-    }
-
-    /// Uploads one certificate, enabled.
-    ///
-    /// # Errors
-    /// As the client says; an unknown outcome is one of them.
-    pub async fn create(
-        &mut self,
-        ticket: Ticket,
-        integration: IntegrationId,
-        pem: &str,
-    ) -> CreateAnswer {
-        self.expect(&ticket);
-        let Ok(client) = &self.client else {
-            let error = no_client(Doing::Create(integration));
-            return CreateAnswer {
-                result: Err(error),
-                took: Duration::ZERO,
-            };
-        };
-        let answer = client.create(integration, pem).await;
-        let took = answer.observed.duration;
-        CreateAnswer {
-            result: self.learn(answer).await,
-            took,
-        }
-    }
-
-    /// Reads one certificate by its id.
-    ///
-    /// # Errors
-    /// As the client says.
-    pub async fn read(
-        &mut self,
-        ticket: Ticket,
-        integration: IntegrationId,
-        id: &CertificateId,
-    ) -> Result<ReadAnswer, CallError> {
-        self.expect(&ticket);
-        let answer = match &self.client {
-            Ok(client) => client.read(integration, id).await,
-            Err(_) => return Err(no_client(Doing::Read(integration, id.clone()))),
-        };
-        self.learn(answer).await
-    }
-
-    /// Asks which integrations the account has.
-    ///
-    /// # Errors
-    /// As the client says.
-    pub async fn integrations(
-        &mut self,
-        ticket: Ticket,
-    ) -> Result<Vec<RemoteIntegration>, CallError> {
-        self.expect(&ticket);
-        let answer = match &self.client {
-            Ok(client) => client.integrations().await,
-            Err(_) => return Err(no_client(Doing::Integrations)),
-        };
-        self.learn(answer).await
-    }
-
-    /// Asks what the key may do.
-    ///
-    /// # Errors
-    /// As the client says.
-    pub async fn scopes(&mut self, ticket: Ticket) -> Result<Vec<String>, CallError> {
-        self.expect(&ticket);
-        let answer = match &self.client {
-            Ok(client) => client.scopes().await,
-            Err(_) => return Err(no_client(Doing::Scopes)),
-        };
-        self.learn(answer).await
-    }
-
-    fn expect(&mut self, ticket: &Ticket) {
+    /// Notes that a request is about to go.
+    pub(super) fn expect(&mut self, ticket: &Ticket) {
         self.asked = self.asked.saturating_add(1);
         let client = &self.settings.client;
         self.pulse
@@ -297,7 +225,7 @@ impl Link {
     }
 
     /// Tells gate, metrics and board what an answer says.
-    async fn learn<T>(&mut self, answer: Answer<T>) -> Result<T, CallError> {
+    pub(super) async fn learn<T>(&mut self, answer: Answer<T>) -> Result<T, CallError> {
         let Answer { result, observed } = answer;
         let now = self.shared.clock.now();
         let operation = observed.report.request.operation.word();
@@ -383,6 +311,7 @@ impl Link {
         }
         self.current = Some(key);
         self.gate.key_changed();
+        self.has_new_key = true;
         if !is_first {
             tracing::info!(%account, "A new key of account {account} is in use");
         }
@@ -402,7 +331,7 @@ impl Link {
         if self
             .shared
             .ledger
-            .with(move |it| it.save_waits(&account, &waits))
+            .write(move |it| it.save_waits(&account, &waits))
             .await
             .is_ok()
         {
@@ -414,12 +343,18 @@ impl Link {
     fn show(&self, answered: Option<(Moment, Option<String>)>) {
         let view = self.gate.view(&self.shared.clock.now());
         let no_key = self.client.as_ref().err().cloned();
+        let create = Request {
+            operation: Operation::Create,
+            integration: None,
+        };
+        let uploads_forbidden = self
+            .gate
+            .closed(&self.shared.clock.now(), &create)
+            .is_some_and(|it| it.scope == Scope::Creates);
         self.shared.board.account(&self.name, |it| {
-            it.key_valid = if no_key.is_some() {
-                Some(false)
-            } else {
-                view.key_valid
-            };
+            it.has_key = no_key.is_none();
+            it.key_valid = view.key_valid;
+            it.uploads_forbidden = uploads_forbidden;
             it.backoff = view.closed.map(|(until, why)| Backoff {
                 until,
                 why: why.words().to_owned(),
@@ -448,45 +383,4 @@ impl Link {
             }
         });
     }
-}
-
-/// What an upload came to, and how long the answer took.
-pub struct CreateAnswer {
-    /// The answer.
-    pub result: Result<Written, CallError>,
-    /// From the first byte sent to the last byte read.
-    pub took: Duration,
-}
-
-/// A ticket is only given where there is a client; this is what its loss in between would be.
-fn no_client(doing: Doing) -> CallError {
-    CallError {
-        doing,
-        failure: Failure::Unsent(Unsent::Connect(None)),
-    }
-}
-
-fn to_ledger((barrier, hold): &(Barrier, Hold)) -> SavedWait {
-    SavedWait {
-        barrier: barrier.word().to_owned(),
-        integration: barrier.integration(),
-        since: hold.since.clone(),
-        wait: hold.wait,
-        failures: hold.failures,
-        reason: hold.why.words().to_owned(),
-    }
-}
-
-fn from_ledger(saved: SavedWait) -> Option<(Barrier, Hold)> {
-    let barrier = Barrier::parse(&saved.barrier, saved.integration)?;
-    let why = Why::parse(&saved.reason)?;
-    Some((
-        barrier,
-        Hold {
-            failures: saved.failures,
-            since: saved.since,
-            wait: saved.wait,
-            why,
-        },
-    ))
 }

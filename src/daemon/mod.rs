@@ -5,14 +5,22 @@
 //! it anew.
 
 pub mod board;
+pub mod calls;
 pub mod desk;
 pub mod generation;
+pub mod halt;
 pub mod inbox;
 pub mod link;
 pub mod opening;
+mod outcome;
 pub mod pass;
+mod probe;
+mod publish;
 pub mod pulse;
+pub mod rehearsal;
 pub mod rounds;
+mod saved_waits;
+mod services;
 pub mod shared;
 pub mod source;
 mod tell;
@@ -23,33 +31,32 @@ pub mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch as flag;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::adapter::clock::Clock;
 use crate::adapter::control_socket;
-use crate::adapter::http::{ListenError, Listener, serve};
+use crate::adapter::http::{ListenError, Listener};
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::log::Log;
 use crate::adapter::metrics::Metrics;
 use crate::adapter::systemd;
 use crate::config::{Environment, Loaded, Settings, load};
 use crate::daemon::board::Board;
-use crate::daemon::generation::{Generation, Life, WaysIn};
+use crate::daemon::generation::{Generation, Life};
 use crate::daemon::inbox::Trigger;
 use crate::daemon::opening::{carry_over, opening};
 use crate::daemon::pulse::Pulses;
+use crate::daemon::services::{Services, Signals, stop_signal};
 use crate::daemon::shared::{LedgerHandle, Shared};
 use crate::domain::Reason;
 use crate::domain::text::count;
 use crate::intake::read_known;
+use crate::view::snapshot::Snapshot;
 
 /// How long a stopping daemon waits for the requests in flight; the service manager waits longer.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
@@ -116,10 +123,6 @@ pub async fn run(start: Start) -> Result<(), RunError> {
     .await?;
     let mut services = Services::start(&shared, &pulses, generation.ways_in().clone(), socket);
     services.show(listener, &shared, &pulses);
-    generation.looked().await;
-    services.is_ready.store(true, Ordering::Release);
-    systemd::ready();
-    tell_start(&settings, services.address);
     let mut daemon = Daemon {
         path,
         environment,
@@ -127,8 +130,10 @@ pub async fn run(start: Start) -> Result<(), RunError> {
         shared,
         pulses,
         services,
+        check: check(),
+        overdue: Vec::new(),
     };
-    let end = daemon.serve(&mut signals, &mut generation).await;
+    let end = daemon.live(&mut signals, &mut generation).await;
     systemd::stopping();
     generation.end(LAST_REQUESTS).await;
     daemon.services.stop().await;
@@ -142,6 +147,12 @@ pub async fn run(start: Start) -> Result<(), RunError> {
             Err(RunError::TaskEnded(task))
         }
     }
+}
+
+fn check() -> Interval {
+    let mut check = interval(CHECK);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    check
 }
 
 /// Opens what every task shares.
@@ -180,6 +191,8 @@ struct Daemon {
     shared: Shared,
     pulses: Pulses,
     services: Services,
+    check: Interval,
+    overdue: Vec<String>,
 }
 
 enum End {
@@ -188,74 +201,127 @@ enum End {
 }
 
 impl Daemon {
-    async fn serve(&mut self, signals: &mut Signals, generation: &mut Generation) -> End {
-        let mut check = interval(CHECK);
-        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut overdue = Vec::new();
-        let mut is_fed = systemd::watchdog().is_some();
+    async fn live(&mut self, signals: &mut Signals, generation: &mut Generation) -> End {
+        let Signals {
+            terminate,
+            interrupt,
+            hangup,
+            user,
+        } = signals;
+        tokio::select! {
+            () = generation.looked() => {}
+            name = stop_signal(terminate, interrupt) => return End::Signal(name),
+        }
+        self.services.is_ready.store(true, Ordering::Release);
+        systemd::ready();
+        tell_start(&generation.ways_in().settings, self.services.address);
         loop {
             tokio::select! {
-                Some(()) = signals.terminate.recv() => return End::Signal("SIGTERM"),
-                Some(()) = signals.interrupt.recv() => return End::Signal("SIGINT"),
-                Some(()) = signals.hangup.recv() => {
+                name = stop_signal(terminate, interrupt) => return End::Signal(name),
+                Some(()) = hangup.recv() => {
                     systemd::reloading();
-                    self.reload(generation).await;
+                    let reloaded = tokio::select! {
+                        reloaded = self.reload(generation) => reloaded,
+                        name = stop_signal(terminate, interrupt) => return End::Signal(name),
+                    };
+                    if let Err(error) = reloaded {
+                        return End::Task(format!("the reload ({error})"));
+                    }
                     systemd::ready();
                 }
-                Some(()) = signals.user.recv() => generation.ways_in().wake_all(Trigger::Signal),
+                Some(()) = user.recv() => generation.ways_in().wake_all(Trigger::Signal),
                 task = generation.first_end() => return End::Task(task),
                 task = self.services.first_end() => return End::Task(task),
-                _ = check.tick() => {
-                    let now_overdue = self.pulses.overdue();
-                    if now_overdue != overdue {
-                        if !now_overdue.is_empty() {
-                            tracing::error!("No sign of life: {}; the watchdog is fed no more", now_overdue.join(", "));
-                        }
-                        overdue = now_overdue;
-                    }
-                    is_fed = is_fed && systemd::watchdog().is_some();
-                    if is_fed && overdue.is_empty() {
-                        systemd::alive();
-                    }
-                }
+                _ = self.check.tick() => self.feed_watchdog(),
             }
         }
     }
 
-    /// Takes a new configuration whole, or leaves everything as it is and says why.
-    async fn reload(&mut self, generation: &mut Generation) {
-        let now = self.shared.clock.now().wall;
-        match self.prepare(generation).await {
-            Ok(settings) => {
-                let old = self.shared.board.read();
-                let settings = Arc::new(settings);
-                match self.replace(generation, Arc::clone(&settings), &old).await {
-                    Ok(()) => {
-                        let integrations =
-                            count(settings.integrations.len(), "integration", "integrations");
-                        tracing::info!("Reloaded: {integrations}");
-                        self.shared.board.write(|it| {
-                            it.reload.is_ok = true;
-                            it.reload.succeeded_at = now;
-                        });
-                    }
-                    Err(error) => {
-                        tracing::error!("Reload failed half way: {error}");
-                        self.shared.board.write(|it| it.reload.is_ok = false);
-                    }
-                }
+    /// Tells the service manager that all tasks live, if they do.
+    fn feed_watchdog(&mut self) {
+        let overdue = self.pulses.overdue();
+        if overdue != self.overdue {
+            if !overdue.is_empty() {
+                tracing::error!(
+                    "No sign of life: {}; the watchdog is fed no more",
+                    overdue.join(", ")
+                );
             }
+            self.overdue = overdue;
+        }
+        if self.overdue.is_empty() && systemd::watchdog().is_some() {
+            systemd::alive();
+        }
+    }
+
+    /// Takes a new configuration whole, or leaves everything as it is and says why.
+    ///
+    /// # Errors
+    /// The old tasks have ended and the new ones cannot start: the daemon is of no use any more.
+    async fn reload(&mut self, generation: &mut Generation) -> Result<(), LedgerError> {
+        let now = self.shared.clock.now();
+        let (settings, snapshot) = match self.prepare(generation).await {
+            Ok(prepared) => prepared,
             Err(problems) => {
                 for problem in problems {
                     tracing::error!("Not reloaded, the old configuration stays: {problem}");
                 }
                 self.shared.board.write(|it| it.reload.is_ok = false);
+                return Ok(());
             }
+        };
+        let before = Arc::clone(&generation.ways_in().settings);
+        generation.end(LAST_REQUESTS).await;
+        systemd::alive();
+        self.forget(&before, &settings);
+        let old = self.shared.board.read();
+        self.shared.board.write(|it| {
+            *it = carry_over(&old, snapshot);
+            it.reload.is_ok = true;
+            it.reload.succeeded_at = now.wall;
+        });
+        let integrations = count(settings.integrations.len(), "integration", "integrations");
+        *generation = Generation::start(
+            settings,
+            &self.shared,
+            &self.pulses,
+            Life::Daemon,
+            BTreeMap::new(),
+        )
+        .await?;
+        self.services.redirect(generation.ways_in().clone());
+        tracing::info!("Reloaded: {integrations}");
+        Ok(())
+    }
+
+    /// Drops the counters of what is no longer configured.
+    fn forget(&self, before: &Settings, after: &Settings) {
+        for (name, integration) in &before.integrations {
+            if after
+                .integrations
+                .get(name)
+                .is_none_or(|it| it.account != integration.account)
+            {
+                self.shared
+                    .metrics
+                    .drop_integration(name.as_str(), integration.account.as_str());
+            }
+        }
+        for name in before
+            .accounts
+            .keys()
+            .filter(|it| !after.accounts.contains_key(it))
+        {
+            self.shared.metrics.drop_account(name.as_str());
         }
     }
 
     /// Reads the new configuration and tries everything that can be tried before the old one ends.
-    async fn prepare(&mut self, generation: &Generation) -> Result<Settings, Vec<String>> {
+    async fn prepare(
+        &mut self,
+        generation: &Generation,
+    ) -> Result<(Arc<Settings>, Snapshot), Vec<String>> {
+        let one = |error: &dyn std::fmt::Display| vec![error.to_string()];
         let loaded = load(&self.path, &self.environment).map_err(|problems| {
             problems
                 .0
@@ -266,193 +332,28 @@ impl Daemon {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        let (old, new) = (&generation.ways_in().settings, loaded.settings);
+        let (old, new) = (&generation.ways_in().settings, Arc::new(loaded.settings));
         if new.state_directory != old.state_directory {
-            return Err(vec![
-                "`state_directory` changed; restart sso-certd for that".to_owned(),
-            ]);
+            return Err(one(
+                &"`state_directory` changed; restart sso-certd for that",
+            ));
         }
+        let (fresh, now) = (Arc::clone(&new), self.shared.clock.now());
+        let opened = self
+            .shared
+            .ledger
+            .read(move |it| opening(&fresh, Some(it), &now, true))
+            .await;
+        let snapshot = opened.map_err(|it| one(&it))?;
+        let listener = match new.http.listen.filter(|it| Some(*it) != old.http.listen) {
+            Some(address) => Some(Listener::tcp(address).await.map_err(|it| one(&it))?),
+            None => None,
+        };
+        self.log.set_level(&new.log.level).map_err(|it| one(&it))?;
         if new.http.listen != old.http.listen {
-            let listener = match new.http.listen {
-                Some(address) => Some(
-                    Listener::tcp(address)
-                        .await
-                        .map_err(|it| vec![it.to_string()])?,
-                ),
-                None => None,
-            };
             self.services.hide().await;
             self.services.show(listener, &self.shared, &self.pulses);
         }
-        if let Err(error) = self.log.set_level(&new.log.level) {
-            return Err(vec![error.to_string()]);
-        }
-        Ok(new)
-    }
-
-    async fn replace(
-        &mut self,
-        generation: &mut Generation,
-        settings: Arc<Settings>,
-        old: &crate::view::snapshot::Snapshot,
-    ) -> Result<(), LedgerError> {
-        let before = Arc::clone(&generation.ways_in().settings);
-        generation.end(LAST_REQUESTS).await;
-        for (name, integration) in &before.integrations {
-            if settings
-                .integrations
-                .get(name)
-                .is_none_or(|it| it.account != integration.account)
-            {
-                self.shared
-                    .metrics
-                    .drop_integration(name.as_str(), integration.account.as_str());
-            }
-        }
-        let (fresh, now) = (Arc::clone(&settings), self.shared.clock.now());
-        let snapshot = self
-            .shared
-            .ledger
-            .with(move |it| opening(&fresh, Some(it), &now, true))
-            .await?;
-        self.shared
-            .board
-            .write(|it| *it = carry_over(old, snapshot));
-        *generation = Generation::start(
-            settings,
-            &self.shared,
-            &self.pulses,
-            Life::Daemon,
-            BTreeMap::new(),
-        )
-        .await?;
-        self.services.redirect(generation.ways_in().clone());
-        generation.looked().await;
-        Ok(())
-    }
-}
-
-/// The tasks that outlive a configuration: the control socket, the listener, the teller.
-struct Services {
-    tasks: JoinSet<String>,
-    stop: flag::Sender<bool>,
-    ways_in: Arc<RwLock<WaysIn>>,
-    is_ready: Arc<AtomicBool>,
-    address: Option<std::net::SocketAddr>,
-    listener: Option<(flag::Sender<bool>, tokio::task::JoinHandle<()>)>,
-}
-
-impl Services {
-    fn start(shared: &Shared, pulses: &Pulses, ways_in: WaysIn, socket: Listener) -> Self {
-        let (stop, stopped) = flag::channel(false);
-        let ways_in = Arc::new(RwLock::new(ways_in));
-        let mut tasks = JoinSet::new();
-        let (desk, at_desk) = (Arc::clone(&ways_in), shared.clone());
-        let router = control_socket::router(move |question| {
-            let (desk, shared) = (Arc::clone(&desk), at_desk.clone());
-            async move {
-                let ways_in = desk.read().unwrap_or_else(PoisonError::into_inner).clone();
-                desk::answer(&ways_in, &shared, &question).await
-            }
-        });
-        let stop_socket = stopped.clone();
-        tasks.spawn(async move {
-            serve(socket, router, stop_socket).await;
-            "the control socket".to_owned()
-        });
-        let teller = teller::run(shared.clone(), pulses.add("teller", CHECK * 240), stopped);
-        tasks.spawn(async move {
-            teller.await;
-            "the teller".to_owned()
-        });
-        Self {
-            tasks,
-            stop,
-            ways_in,
-            is_ready: Arc::default(),
-            address: None,
-            listener: None,
-        }
-    }
-
-    /// Starts the read-only listener.
-    fn show(&mut self, listener: Option<Listener>, shared: &Shared, pulses: &Pulses) {
-        self.address = listener.as_ref().and_then(Listener::address);
-        self.listener = listener.map(|listener| {
-            let is_loopback = listener.address().is_some_and(|it| it.ip().is_loopback());
-            let router = web::router(
-                shared.clone(),
-                pulses.clone(),
-                Arc::clone(&self.is_ready),
-                is_loopback,
-                Arc::clone(&self.ways_in),
-            );
-            let (stop, stopped) = flag::channel(false);
-            let mut one = JoinSet::new();
-            one.spawn(serve(listener, router, stopped));
-            let task = async move { while one.join_next().await.is_some() {} };
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "its end is watched by `first_end`, and it may be replaced"
-            )]
-            let handle = tokio::spawn(task);
-            (stop, handle)
-        });
-    }
-
-    /// Ends the read-only listener.
-    async fn hide(&mut self) {
-        if let Some((stop, handle)) = self.listener.take() {
-            stop.send_replace(true);
-            if handle.await.is_err() {
-                tracing::debug!("The listener had ended");
-            }
-        }
-    }
-
-    fn redirect(&self, ways_in: WaysIn) {
-        *self.ways_in.write().unwrap_or_else(PoisonError::into_inner) = ways_in;
-    }
-
-    async fn first_end(&mut self) -> String {
-        let listener = async {
-            match &mut self.listener {
-                Some((_, handle)) => drop(handle.await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            ended = self.tasks.join_next() => match ended {
-                Some(Ok(task)) => task,
-                Some(Err(_)) => "a service, by a panic".to_owned(),
-                None => "every service".to_owned(),
-            },
-            () = listener => "the listener".to_owned(),
-        }
-    }
-
-    async fn stop(mut self) {
-        self.hide().await;
-        self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    user: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, RunError> {
-        let listen = |kind| signal(kind).map_err(|it| RunError::Setup(it.kind().to_string()));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
-            user: listen(SignalKind::user_defined1())?,
-        })
+        Ok((new, snapshot))
     }
 }

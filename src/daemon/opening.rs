@@ -134,6 +134,8 @@ fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {
             settings.key,
             KeySource::Credential { .. } | KeySource::Variable
         ),
+        has_key: true,
+        uploads_forbidden: false,
         key_valid: None,
         backoff: None,
         answered_at: None,

@@ -2,24 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use crate::adapter::sendgrid::{CallError, Failure, ReadAnswer};
+use crate::adapter::sendgrid::{Failure, ReadAnswer};
 use crate::config::IntegrationSettings;
+use crate::daemon::halt::{Halt, PassEnd, judge};
 use crate::daemon::inbox::Trigger;
-use crate::daemon::link::{Closed, CreateAnswer, Link};
+use crate::daemon::link::Link;
+use crate::daemon::outcome::outcome_of;
+use crate::daemon::publish::{publish, publish_failure};
 use crate::daemon::shared::Shared;
 use crate::daemon::source::{LookRequest, Sight, ask_for_look};
 use crate::daemon::tell;
-use crate::daemon::worker::Rehearsal;
-use crate::domain::text::span;
-use crate::domain::{Certificate, CertificateId, IntegrationName, Row, Timestamp};
+use crate::domain::{CertificateId, Fingerprint, IntegrationName, Moment, Row, Timestamp};
 use crate::intake::canonical_pem;
-use crate::plan::book::{Book, PostOutcome};
+use crate::plan::book::{Book, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::gate::Operation;
 use crate::plan::rollover::{Action, Inputs, Plan, plan};
@@ -27,7 +26,7 @@ use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
 use crate::plan::source::note_source;
 use crate::plan::state::State;
 use crate::plan::why::Why;
-use crate::view::snapshot::{LastChange, PassFailure};
+use crate::view::snapshot::LastChange;
 
 /// One integration, as its passes need it.
 pub struct Subject {
@@ -39,57 +38,6 @@ pub struct Subject {
     pub source: mpsc::Sender<LookRequest>,
     /// What the ledger believes, as it was last stored.
     pub book: Book,
-}
-
-/// How a pass ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum PassEnd {
-    /// Everything was compared, and what could be done was done.
-    Ok,
-    /// Something failed; the text is on the board.
-    Failed,
-    /// The account has to wait: nothing failed in this pass.
-    Held {
-        /// For how long.
-        left: Duration,
-    },
-    /// The daemon stops.
-    Stopped,
-}
-
-impl PassEnd {
-    /// The metric label `result`.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Held { .. } | Self::Stopped => "held",
-        }
-    }
-}
-
-/// Why a pass stopped short.
-enum Halt {
-    Closed(Closed),
-    Failed(String),
-    Missing(String),
-}
-
-impl From<Closed> for Halt {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
-    }
-}
-
-impl From<CallError> for Halt {
-    fn from(error: CallError) -> Self {
-        let text = error.to_string();
-        if error.failure == Failure::NotFound {
-            Self::Missing(text)
-        } else {
-            Self::Failed(text)
-        }
-    }
 }
 
 /// One pass, and when the next thing is due; none: not before another trigger.
@@ -118,43 +66,65 @@ struct Pass<'a> {
     trigger: Trigger,
 }
 
+/// A comparison with SendGrid, and what was done about it.
+struct Compared {
+    plan: Plan,
+    change: Option<LastChange>,
+    /// Why uploads stopped short, although everything was compared.
+    halt: Option<Halt>,
+}
+
 impl Pass<'_> {
     async fn run(mut self) -> (PassEnd, Option<Timestamp>) {
         let path: PathBuf = self.subject.settings.directory.directory.clone();
         let sight = ask_for_look(&self.subject.source, &self.subject.name, &path).await;
         self.link.beat();
-        let end = self.observe_and_apply(&sight).await;
-        match end {
-            Ok((plan, change)) => {
-                // Whatever could go and did not, because an upload before it stopped short, goes at once.
-                let now = self.shared.clock.now().wall;
-                let due = if plan.actions.is_empty() {
-                    plan.due
-                } else {
-                    Some(now)
-                };
-                self.publish(plan, change);
-                (PassEnd::Ok, due)
-            }
-            Err(halt) => {
-                let (end, failure, until) = self.judge(halt);
-                let until =
-                    until.or_else(|| self.link.wait_for(self.subject.settings.integration_id));
-                let plan = self.plan_without_list(&sight, until);
-                let due = until
-                    .into_iter()
-                    .chain(plan.as_ref().and_then(|it| it.due))
-                    .min();
-                self.publish_failure(plan, failure);
-                (end, due)
-            }
+        match self.compare(&sight).await {
+            Ok(compared) => self.end_compared(compared),
+            Err(halt) => self.end_uncompared(halt, &sight),
         }
     }
 
-    async fn observe_and_apply(
-        &mut self,
-        sight: &Sight,
-    ) -> Result<(Plan, Option<LastChange>), Halt> {
+    fn end_compared(&self, compared: Compared) -> (PassEnd, Option<Timestamp>) {
+        let Compared {
+            mut plan,
+            change,
+            halt,
+        } = compared;
+        let now = self.shared.clock.now().wall;
+        // What could go and did not, goes when uploads may go on; at once, if nothing stands in their way.
+        let rest = !plan.actions.is_empty();
+        let until = self
+            .link
+            .wait_for_upload(self.subject.settings.integration_id);
+        if let (true, Some(until)) = (rest, until) {
+            hold_back(&mut plan, until);
+        }
+        let due = rest
+            .then(|| until.unwrap_or(now))
+            .into_iter()
+            .chain(plan.due)
+            .min();
+        publish(self.shared, self.subject, plan, change);
+        match halt {
+            None => (PassEnd::Ok, due),
+            Some(halt) => (judge(halt, self.shared.clock.now().wall).0, due),
+        }
+    }
+
+    fn end_uncompared(&self, halt: Halt, sight: &Sight) -> (PassEnd, Option<Timestamp>) {
+        let (end, failure, until) = judge(halt, self.shared.clock.now().wall);
+        let until = until.or_else(|| self.link.wait_for(self.subject.settings.integration_id));
+        let plan = self.plan_without_list(sight, until);
+        let due = until
+            .into_iter()
+            .chain(plan.as_ref().and_then(|it| it.due))
+            .min();
+        publish_failure(self.shared, self.subject, plan, failure);
+        (end, due)
+    }
+
+    async fn compare(&mut self, sight: &Sight) -> Result<Compared, Halt> {
         if let Ok(look) = sight {
             let mut book = self.subject.book.clone();
             let entries = note_source(&mut book, look, &self.shared.clock.now());
@@ -165,39 +135,63 @@ impl Pass<'_> {
         }
         let rows = self.list().await?;
         self.settle(&rows).await?;
-        let first = self.plan(sight, &rows);
-        if first.actions.is_empty() {
-            return Ok((first, None));
+        let plan = self.plan(sight, &rows);
+        if plan.actions.is_empty() {
+            return Ok(Compared {
+                plan,
+                change: None,
+                halt: None,
+            });
         }
         tracing::info!(
-            actions = first.actions.len(),
+            actions = plan.actions.len(),
             "Plan: {} to upload",
-            first.actions.len()
+            plan.actions.len()
         );
         let started = self.shared.clock.now();
-        let (applied, halt) = self.apply(&first.actions).await;
-        if applied > 0 {
-            let rows = self.list().await?;
-            self.settle(&rows).await?;
-            let took = self.shared.clock.now().elapsed_since(&started);
-            let change = first.actions.last().map(|it| LastChange {
-                at: self.shared.clock.now().wall,
-                what: "uploaded".to_owned(),
-                fingerprint: it.certificate().fingerprint(),
-                took,
+        let (applied, halt) = self.apply(&plan.actions).await;
+        if applied == 0 {
+            return Ok(Compared {
+                plan,
+                change: None,
+                halt,
             });
-            if halt.is_none() {
-                return Ok((self.plan(sight, &rows), change));
-            }
         }
-        Err(halt.unwrap_or_else(|| Halt::Failed("nothing could be applied".to_owned())))
+        let rows = self.list().await?;
+        self.settle(&rows).await?;
+        let change = self.last_change(&plan.actions, &started);
+        Ok(Compared {
+            plan: self.plan(sight, &rows),
+            change,
+            halt,
+        })
+    }
+
+    /// The last of these uploads that was read back.
+    fn last_change(&self, actions: &[Action], started: &Moment) -> Option<LastChange> {
+        let is_there = |it: &Fingerprint| {
+            let belief = self.subject.book.beliefs.get(it);
+            belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
+        };
+        let now = self.shared.clock.now();
+        let fingerprint = actions
+            .iter()
+            .rev()
+            .map(|it| it.certificate().fingerprint())
+            .find(is_there)?;
+        let took = now.elapsed_since(started);
+        Some(LastChange {
+            at: now.wall,
+            what: "uploaded".to_owned(),
+            fingerprint,
+            took,
+        })
     }
 
     /// Carries the actions out, one by one: intent made durable, request, outcome made durable. How many requests were
     /// made, and why it stopped short, if it did.
     async fn apply(&mut self, actions: &[Action]) -> (usize, Option<Halt>) {
         let mut applied = 0;
-        let mut failed = None;
         for action in actions {
             let Action::Upload {
                 certificate,
@@ -242,18 +236,16 @@ impl Pass<'_> {
             if let Err(halt) = self.store(book, entries).await {
                 return (applied, Some(halt));
             }
-            if let Err(error) = answer.result {
-                let goes_on = matches!(error.failure, Failure::Refused { .. });
-                tell::upload_failed(&self.subject.name, certificate, &error);
-                if !goes_on {
-                    // The read-back settles what is unknown; a failure that nothing settles ends the pass.
-                    let is_known = error.failure.certainly_not_done();
-                    failed = is_known.then(|| Halt::from(error));
-                    break;
-                }
+            let Err(error) = answer.result else { continue };
+            tell::upload_failed(&self.subject.name, certificate, &error);
+            if matches!(error.failure, Failure::Refused { .. }) {
+                continue; // this certificate alone; the others go on
             }
+            // The read-back settles what is unknown; a failure that nothing settles is the pass's.
+            let is_known = error.failure.certainly_not_done();
+            return (applied, is_known.then(|| Halt::from(error)));
         }
-        (applied, failed)
+        (applied, None)
     }
 
     fn count(&self, action: &Action, result: &str) {
@@ -322,38 +314,9 @@ impl Pass<'_> {
         let mut plan = self.plan(sight, &rows);
         plan.actions.clear();
         if let Some(until) = until {
-            for item in plan
-                .items
-                .iter_mut()
-                .filter(|it| it.state == State::Planned)
-            {
-                item.state = State::Waiting;
-                item.why = Why::Backoff { until };
-            }
+            hold_back(&mut plan, until);
         }
         Some(plan)
-    }
-
-    /// What a halt means for the worker and for people: how the pass ended, the failure to show, and when it is tried
-    /// again if that is known.
-    fn judge(&self, halt: Halt) -> (PassEnd, Option<PassFailure>, Option<Timestamp>) {
-        let now = self.shared.clock.now().wall;
-        let failure = |text: String, is_missing| {
-            Some(PassFailure {
-                since: now,
-                text,
-                is_missing,
-            })
-        };
-        match halt {
-            Halt::Closed(Closed::Stopping) => (PassEnd::Stopped, None, None),
-            Halt::Closed(Closed::NoKey(why)) => (PassEnd::Failed, failure(why, false), None),
-            Halt::Closed(Closed::Wait { left, .. }) => {
-                (PassEnd::Held { left }, None, Some(now.plus(left)))
-            }
-            Halt::Missing(text) => (PassEnd::Failed, failure(text, true), None),
-            Halt::Failed(text) => (PassEnd::Failed, failure(text, false), None),
-        }
     }
 
     /// Makes a new book durable, and believes it only then.
@@ -366,7 +329,7 @@ impl Pass<'_> {
         let saved = self
             .shared
             .ledger
-            .with(move |it| it.save(id, &before, &after, &entries))
+            .write(move |it| it.save(id, &before, &after, &entries))
             .await;
         saved.map_err(|it| Halt::Failed(it.to_string()))?;
         for entry in &told {
@@ -375,142 +338,16 @@ impl Pass<'_> {
         self.subject.book = book;
         Ok(())
     }
-
-    fn publish(&self, plan: Plan, change: Option<LastChange>) {
-        let compared_at = self.subject.book.last_list;
-        let now = self.shared.clock.now().wall;
-        self.shared.board.integration(&self.subject.name, |it| {
-            it.untrusted_since =
-                (plan.outlook.trusted == 0).then(|| it.untrusted_since.unwrap_or(now));
-            it.plan = Some(Arc::new(plan));
-            it.compared_at = compared_at;
-            it.has_passed = true;
-            it.failure = None;
-            if change.is_some() {
-                it.last_change = change;
-            }
-        });
-    }
-
-    fn publish_failure(&self, plan: Option<Plan>, failure: Option<PassFailure>) {
-        let name = &self.subject.name;
-        self.shared.board.integration(name, |it| {
-            it.has_passed = true;
-            it.compared_at = self.subject.book.last_list;
-            if let Some(plan) = plan {
-                it.plan = Some(Arc::new(plan));
-            }
-            if let Some(mut failure) = failure {
-                let is_news = it.failure.as_ref().is_none_or(|before| before.text != failure.text);
-                let (text, since) = (&failure.text, it.failure.as_ref().map(|it| it.since));
-                if since.is_none() {
-                    tracing::error!(integration = %name, "Not compared with SendGrid: {name}: {text}");
-                } else if is_news {
-                    tracing::debug!(integration = %name, "Still not compared with SendGrid: {name}: {text}");
-                }
-                failure.since = since.unwrap_or(failure.since);
-                it.failure = Some(failure);
-            }
-        });
-    }
 }
 
-/// What an answer to a POST says about the row, and the metric label `result`.
-fn outcome_of(answer: &CreateAnswer) -> (PostOutcome, &'static str) {
-    match &answer.result {
-        Ok(written) => {
-            let id = written.row.as_ref().and_then(|it| it.id.clone());
-            (
-                PostOutcome::Answered {
-                    id,
-                    took: answer.took,
-                },
-                "ok",
-            )
-        }
-        Err(error) => match &error.failure {
-            Failure::Refused { .. } => (PostOutcome::Rejected(error.failure.to_string()), "failed"),
-            failure if failure.certainly_not_done() => {
-                (PostOutcome::NotStored(failure.to_string()), "failed")
-            }
-            failure => (PostOutcome::Unknown(failure.to_string()), "unknown"),
-        },
+/// What would go up waits until then.
+fn hold_back(plan: &mut Plan, until: Timestamp) {
+    for item in plan
+        .items
+        .iter_mut()
+        .filter(|it| it.state == State::Planned)
+    {
+        item.state = State::Waiting;
+        item.why = Why::Backoff { until };
     }
-}
-
-/// What `plan` would say of one integration: the same functions, and nothing is stored or sent.
-pub async fn rehearse(
-    link: &mut Link,
-    shared: &Shared,
-    subject: &Subject,
-    at: Option<Timestamp>,
-) -> Rehearsal {
-    let path = subject.settings.directory.directory.clone();
-    let sight = ask_for_look(&subject.source, &subject.name, &path).await;
-    let integration = subject.settings.integration_id;
-    let asked_before = link.requests();
-    let rows = match link.enter(Operation::List, Some(integration)).await {
-        Ok(ticket) => link
-            .list(ticket, integration)
-            .await
-            .map_err(|it| it.to_string()),
-        Err(closed) => Err(closed_words(&closed)),
-    };
-    let count = rows.as_ref().map_or(0, Vec::len);
-    let plan = rows.and_then(|rows| imagine(link, shared, subject, &sight, &rows, at));
-    let requests = u32::try_from(link.requests().saturating_sub(asked_before)).unwrap_or(u32::MAX);
-    Rehearsal {
-        name: subject.name.clone(),
-        sight,
-        plan,
-        rows: count,
-        requests,
-    }
-}
-
-fn imagine(
-    link: &Link,
-    shared: &Shared,
-    subject: &Subject,
-    sight: &Sight,
-    rows: &[Row],
-    at: Option<Timestamp>,
-) -> Result<Plan, String> {
-    let mut now = shared.clock.now();
-    let mut book = subject.book.clone();
-    if let Ok(look) = sight {
-        note_source(&mut book, look, &now);
-    }
-    let delivery = &subject.settings.policy.delivery;
-    settle(&mut book, rows, &BTreeMap::new(), delivery, &now)
-        .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())?;
-    if let Some(at) = at {
-        now = now.plus(at.since(now.wall));
-    }
-    Ok(plan(&Inputs {
-        look: sight.as_deref().ok(),
-        rows,
-        book: &book,
-        policy: &subject.settings.policy,
-        is_skewed: link.is_skewed(),
-        now: &now,
-    }))
-}
-
-/// Why nothing can be asked, in words.
-pub fn closed_words(closed: &Closed) -> String {
-    match closed {
-        Closed::Wait { left, why, .. } => format!("{why}; asked again in {}", span(*left)),
-        Closed::NoKey(why) => why.clone(),
-        Closed::Stopping => "the daemon stops".to_owned(),
-    }
-}
-
-/// The certificate that a plan's text is about; kept here so that `tell` and `pass` name it alike.
-pub(super) fn name_of(certificate: &Certificate) -> String {
-    format!(
-        "{} until {}",
-        certificate.fingerprint().short(),
-        certificate.validity().not_after.date()
-    )
 }

@@ -22,7 +22,7 @@ const STEP: Duration = Duration::from_secs(60);
 const LATE: Duration = Duration::from_secs(5);
 
 /// How long the scheduler may give no sign of life.
-const SILENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(90);
 
 /// How often the clocks are compared.
 const LOOK_AROUND: Duration = Duration::from_secs(1);

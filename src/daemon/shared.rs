@@ -41,11 +41,41 @@ impl LedgerHandle {
         }
     }
 
-    /// Works with the ledger on a thread that may block. A failure is counted and shown, until something succeeds.
+    /// Reads the ledger on a thread that may block. A failure is counted.
     ///
     /// # Errors
     /// What the work comes to.
-    pub async fn with<T: Send + 'static>(
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Ledger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let result = self.work(|it| work(it)).await;
+        if result.is_err() {
+            self.metrics.ledger_failed();
+        }
+        result
+    }
+
+    /// Writes to the ledger on a thread that may block. A failure is counted and shown, until a write succeeds.
+    ///
+    /// # Errors
+    /// What the work comes to.
+    pub async fn write(
+        &self,
+        work: impl FnOnce(&mut Ledger) -> Result<(), LedgerError> + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        let result = self.work(work).await;
+        match &result {
+            Ok(()) => self.show(None),
+            Err(error) => {
+                self.metrics.ledger_failed();
+                self.show(Some(error.to_string()));
+            }
+        }
+        result
+    }
+
+    async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Ledger) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
@@ -59,17 +89,8 @@ impl LedgerHandle {
                 }),
             }
         });
-        let result = done
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        match &result {
-            Ok(_) => self.show(None),
-            Err(error) => {
-                self.metrics.ledger_failed();
-                self.show(Some(error.to_string()));
-            }
-        }
-        result
+        done.await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     fn show(&self, failure: Option<String>) {

@@ -1,7 +1,6 @@
 //! What the log says of an integration's history.
 
 use crate::adapter::sendgrid::CallError;
-use crate::daemon::pass::name_of;
 use crate::domain::{Certificate, IntegrationName};
 use crate::plan::book::Book;
 use crate::plan::entry::{Entry, What};
@@ -81,4 +80,12 @@ pub(super) fn upload_failed(
             "Unknown: whether {short} for {integration} arrived ({error}); SendGrid is asked, it is not sent twice"
         );
     }
+}
+
+fn name_of(certificate: &Certificate) -> String {
+    format!(
+        "{} until {}",
+        certificate.fingerprint().short(),
+        certificate.validity().not_after.date()
+    )
 }

@@ -21,6 +21,9 @@ use crate::view::status_json::status_json;
 use crate::view::status_text::{StatusOptions, status_text};
 use crate::view::terminal::Terminal;
 
+/// The most entries of the audit trail that the listener tells at once; the control socket tells more.
+const MOST_HISTORY: u32 = 1_000;
+
 /// What the listener shows.
 #[derive(Clone)]
 pub struct Web {
@@ -70,7 +73,25 @@ pub fn router(
 /// Answers what reads the snapshot or the ledger; for everything else there is the control socket.
 async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer {
     match question.verb {
-        Verb::Status { .. } | Verb::History { .. } => answer(ways_in, shared, question).await,
+        Verb::Status { .. } => answer(ways_in, shared, question).await,
+        Verb::History {
+            since_millis,
+            limit,
+        } => {
+            let verb = Verb::History {
+                since_millis,
+                limit: limit.min(MOST_HISTORY),
+            };
+            answer(
+                ways_in,
+                shared,
+                &Question {
+                    verb,
+                    ..question.clone()
+                },
+            )
+            .await
+        }
         Verb::Plan { .. } | Verb::Sync { .. } | Verb::Integrations { .. } | Verb::Probe => Answer {
             notes: "error: only the control socket answers this\n".to_owned(),
             exit: 77,

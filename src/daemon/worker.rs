@@ -8,9 +8,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::adapter::sendgrid::RemoteIntegration;
+use crate::daemon::halt::{PassEnd, closed_words};
 use crate::daemon::inbox::{Inbox, Trigger};
 use crate::daemon::link::Link;
-use crate::daemon::pass::{PassEnd, Subject, closed_words, pass, rehearse};
+use crate::daemon::pass::{Subject, pass};
+use crate::daemon::rehearsal::rehearse;
 use crate::daemon::shared::{Shared, raised};
 use crate::daemon::source::Sight;
 use crate::domain::{Certificate, IntegrationName, Row, Timestamp, Validity};
@@ -63,8 +65,8 @@ pub enum Request {
         names: Vec<IntegrationName>,
         /// Whether to go on until nothing waits by itself any more, for a while.
         wait: bool,
-        /// Told at the end.
-        reply: oneshot::Sender<()>,
+        /// Told at the end: whether every pass ended well.
+        reply: oneshot::Sender<bool>,
     },
     /// Which integrations SendGrid has, and what it lists for them.
     Integrations {
@@ -111,6 +113,19 @@ pub struct Rehearsal {
     pub requests: u32,
 }
 
+impl Rehearsal {
+    /// Nobody answered: the worker is being replaced.
+    pub fn not_made(name: &IntegrationName) -> Self {
+        Self {
+            name: name.clone(),
+            sight: Ok(Arc::default()),
+            plan: Err("the daemon takes up a new configuration; ask again".to_owned()),
+            rows: 0,
+            requests: 0,
+        }
+    }
+}
+
 /// An account's worker.
 pub struct Worker {
     /// The way to SendGrid.
@@ -134,7 +149,8 @@ impl Worker {
             if *stop.borrow() {
                 return;
             }
-            if self.link.refresh_key() {
+            self.link.refresh_key();
+            if self.link.take_new_key() {
                 self.wake_all(Trigger::Due);
             }
             while let Ok(request) = self.requests.try_recv() {
@@ -161,9 +177,9 @@ impl Worker {
     }
 
     /// One pass of one integration, counted, and when it is due again.
-    pub async fn pass(&mut self, name: &IntegrationName, trigger: Trigger) {
+    pub async fn pass(&mut self, name: &IntegrationName, trigger: Trigger) -> PassEnd {
         let Some(subject) = self.subjects.get_mut(name) else {
-            return;
+            return PassEnd::Failed;
         };
         let started = Instant::now();
         let (end, due) = pass(&mut self.link, &self.shared, subject, trigger).await;
@@ -176,17 +192,28 @@ impl Worker {
             started.elapsed(),
         );
         let now = self.shared.clock.now();
+        let is_local = end == PassEnd::Failed && self.shared.board.ledger_failure().is_some();
+        let due = due
+            .map(|it| it.since(now.wall))
+            .into_iter()
+            .chain(is_local.then_some(LOCAL_RETRY))
+            .min();
         let mut inbox = self.mailbox.lock();
         match (end, due) {
-            (PassEnd::Held { left, .. }, _) => inbox.wake_after(name.clone(), &now, left, trigger),
-            (PassEnd::Ok | PassEnd::Failed, Some(due)) => {
-                inbox.wake_after(name.clone(), &now, due.since(now.wall), Trigger::Due);
+            (PassEnd::Held { left }, _) => {
+                // A person asked once; what is left of it is a wait like any other.
+                let again = if trigger == Trigger::Command {
+                    Trigger::Due
+                } else {
+                    trigger
+                };
+                inbox.wake_after(name.clone(), &now, left, again);
             }
-            (PassEnd::Failed, None) if self.shared.board.ledger_failure().is_some() => {
-                inbox.wake_after(name.clone(), &now, LOCAL_RETRY, Trigger::Due);
-            }
-            (PassEnd::Ok | PassEnd::Failed | PassEnd::Stopped, _) => inbox.forget_wait(name),
+            (_, Some(due)) => inbox.wake_after(name.clone(), &now, due, Trigger::Due),
+            (_, None) => inbox.forget_wait(name),
         }
+        drop(inbox);
+        end
     }
 
     fn wake_all(&self, trigger: Trigger) {
@@ -210,8 +237,8 @@ impl Worker {
                 reply.send(all).is_ok()
             }
             Request::Sync { names, wait, reply } => {
-                self.sync(&names, wait).await;
-                reply.send(()).is_ok()
+                let is_well = self.sync(&names, wait).await;
+                reply.send(is_well).is_ok()
             }
             Request::Integrations { reply } => {
                 let answer = self.survey().await;
@@ -236,29 +263,31 @@ impl Worker {
         }
     }
 
-    /// Passes of these integrations now; with `wait`, again whenever one is due, until nothing waits or the time is over.
-    async fn sync(&mut self, names: &[IntegrationName], wait: bool) {
+    /// Passes of these integrations now; with `wait`, again whenever one of them is due, until nothing waits or the time
+    /// is over. Whether the last pass of each ended well.
+    async fn sync(&mut self, names: &[IntegrationName], wait: bool) -> bool {
         self.link.lift_own_waits();
+        let mut ends = BTreeMap::new();
         for name in names {
-            self.pass(name, Trigger::Command).await;
+            ends.insert(name, self.pass(name, Trigger::Command).await);
         }
         let until = Instant::now() + LONGEST_WAIT;
-        while wait && Instant::now() < until && !*self.link.stop().borrow() {
+        while wait && !*self.link.stop().borrow() {
             let now = self.shared.clock.now();
-            let next = self.mailbox.lock().next(&now);
-            if let Some((name, trigger)) = next {
-                self.pass(&name, trigger).await;
-                continue;
-            }
-            let Some(due) = self.mailbox.lock().next_due(&now) else {
-                return;
+            let due = |name| Some((self.mailbox.lock().due_in(name, &now)?, name));
+            let Some((left, name)) = names.iter().filter_map(due).min() else {
+                break;
             };
-            if Instant::now() + due > until {
-                return;
+            if Instant::now() + left > until {
+                break;
             }
             self.link.beat();
-            sleep(due.min(LOOK_AROUND)).await;
+            sleep(left.min(LOOK_AROUND)).await;
+            if left <= LOOK_AROUND {
+                ends.insert(name, self.pass(name, Trigger::Due).await);
+            }
         }
+        ends.values().all(|it| *it == PassEnd::Ok)
     }
 
     async fn remote_integrations(&mut self) -> Result<Vec<RemoteIntegration>, String> {

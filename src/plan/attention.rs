@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::Reason;
+
 macro_rules! attention {
     ($($(#[$doc:meta])* $name:ident = $word:literal),+ $(,)?) => {
         /// A reason that needs a person. A closed list: it is a metric label.
@@ -51,6 +53,16 @@ attention! {
     Ledger = "ledger",
     /// SendGrid does not accept the API key.
     ApiKey = "api_key",
+}
+
+impl Attention {
+    /// The reason that goes with a refused file.
+    pub const fn of_refusal(reason: Reason) -> Self {
+        match reason {
+            Reason::PrivateKey => Self::PrivateKey,
+            _ => Self::Refused,
+        }
+    }
 }
 
 impl fmt::Display for Attention {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Look, Reason, Timestamp, Validity};
+use crate::domain::{Look, Timestamp, Validity};
 use crate::plan::attention::Attention;
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::state::State;
@@ -104,19 +104,15 @@ impl Outlook {
     fn reasons(&self, items: &[Item], inputs: &Inputs<'_>) -> BTreeSet<Attention> {
         let now = inputs.now.wall;
         let expiry = &inputs.policy.expiry;
-        let of_refusal = |reason| {
-            if reason == Reason::PrivateKey {
-                Attention::PrivateKey
-            } else {
-                Attention::Refused
-            }
-        };
         let mut reasons: BTreeSet<Attention> = items.iter().filter_map(Item::attention).collect();
         match inputs.look {
             None => {
                 reasons.insert(Attention::SourceDown);
             }
-            Some(look) => reasons.extend(look.refusals().map(|(_, it)| of_refusal(it.reason))),
+            Some(look) => reasons.extend(
+                look.refusals()
+                    .map(|(_, it)| Attention::of_refusal(it.reason)),
+            ),
         }
         if inputs.look.is_some_and(|it: &Look| !it.surplus.is_empty()) {
             reasons.insert(Attention::Refused);

@@ -115,6 +115,10 @@ pub struct AccountSnapshot {
     pub key_from: String,
     /// Whether a new key needs a restart, because it is a copy made at start.
     pub key_needs_restart: bool,
+    /// Whether there is a key that can be sent at all.
+    pub has_key: bool,
+    /// Whether SendGrid forbids uploads with this key: a scope is missing, or it is a temporary block.
+    pub uploads_forbidden: bool,
     /// Whether SendGrid accepts the key; none until it has answered.
     pub key_valid: Option<bool>,
     /// Until when nothing is asked, and why.
@@ -133,6 +137,13 @@ pub struct AccountSnapshot {
     pub rate_reset: Option<Timestamp>,
     /// Our clock minus SendGrid's, in seconds.
     pub clock_skew: Option<f64>,
+}
+
+impl AccountSnapshot {
+    /// Whether only another key, or another permission, helps.
+    pub fn needs_key(&self) -> bool {
+        !self.has_key || self.key_valid == Some(false) || self.uploads_forbidden
+    }
 }
 
 /// Until when an account asks nothing.
@@ -184,11 +195,17 @@ impl Snapshot {
 impl IntegrationSnapshot {
     /// Every reason that needs a person: the plan's own, and those that only the daemon knows.
     pub fn attention(&self, snapshot: &Snapshot) -> BTreeSet<Attention> {
+        let refusals = || match (&self.plan, &self.source.look) {
+            (None, Some(Ok(look))) => look
+                .refusals()
+                .map(|(_, it)| Attention::of_refusal(it.reason))
+                .collect(),
+            _ => BTreeSet::new(),
+        };
         let mut reasons = self
             .plan
             .as_ref()
-            .map(|it| it.outlook.attention.clone())
-            .unwrap_or_default();
+            .map_or_else(refusals, |it| it.outlook.attention.clone());
         if matches!(self.source.look, Some(Err(_))) {
             reasons.insert(Attention::SourceDown);
         } else {
@@ -203,7 +220,7 @@ impl IntegrationSnapshot {
         if snapshot
             .accounts
             .get(&self.account)
-            .is_some_and(|it| it.key_valid == Some(false))
+            .is_some_and(AccountSnapshot::needs_key)
         {
             reasons.insert(Attention::ApiKey);
         }

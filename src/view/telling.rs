@@ -13,7 +13,7 @@ use crate::plan::why::Why;
 use super::concern::{Concern, Standing, is_trusting, items, latest_expiry, others, refusals};
 use super::named::brief;
 use super::refusal_text::file_name;
-use super::snapshot::Snapshot;
+use super::snapshot::{AccountSnapshot, Snapshot};
 use super::when::{ago, clock, day_and_clock};
 
 /// A sentence before the others are counted: what comes before the count, and what comes after it.
@@ -49,10 +49,7 @@ impl Teller<'_> {
             Concern::OnlyOthers => self.only_others(),
             Concern::Removed => self.removed(),
             Concern::NoSuccessor => self.no_successor(),
-            Concern::ApiKey => Told::from(format!(
-                "SendGrid does not accept the API key of account {}: nothing of it is compared or uploaded",
-                self.standing.it.account
-            )),
+            Concern::ApiKey => self.api_key(),
             Concern::Missing => Told::from(format!(
                 "{name}: SendGrid says that this integration is not there (a wrong account or id?)"
             )),
@@ -76,6 +73,26 @@ impl Teller<'_> {
                 Told::from(format!("{name} needs you: {need}"))
             }
         }
+    }
+
+    fn api_key(&self) -> Told {
+        let account = &self.standing.it.account;
+        let is = |test: fn(&AccountSnapshot) -> bool| {
+            self.snapshot.accounts.get(account).is_some_and(test)
+        };
+        Told::from(if is(|it| !it.has_key) {
+            format!(
+                "There is no usable API key for account {account}: nothing of it is compared or uploaded"
+            )
+        } else if is(|it| it.uploads_forbidden && it.key_valid != Some(false)) {
+            format!(
+                "SendGrid forbids uploads with the API key of account {account}: nothing new gets there"
+            )
+        } else {
+            format!(
+                "SendGrid does not accept the API key of account {account}: nothing of it is compared or uploaded"
+            )
+        })
     }
 
     fn no_trust(&self) -> Told {

@@ -213,6 +213,8 @@ pub(crate) fn account(name: &str) -> AccountSnapshot {
         requests_per_minute: 120,
         key_from: "the credential sendgrid-api-key".to_owned(),
         key_needs_restart: true,
+        has_key: true,
+        uploads_forbidden: false,
         key_valid: Some(true),
         backoff: None,
         answered_at: Some(at("2026-11-24 09:10:00")),

@@ -260,11 +260,17 @@ fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<Todo> {
             } else {
                 "replace it; a changed file is picked up by itself"
             };
-            Todo::new(format!(
-                "account {}: SendGrid does not accept its key ({})",
-                it.name, it.key_from
-            ))
-            .note("what helps", then)
+            let what = if !it.has_key {
+                format!("there is no usable key ({})", it.key_from)
+            } else if it.uploads_forbidden && it.key_valid != Some(false) {
+                format!(
+                    "SendGrid forbids uploads with its key ({}); scope sso.settings.create?",
+                    it.key_from
+                )
+            } else {
+                format!("SendGrid does not accept its key ({})", it.key_from)
+            };
+            Todo::new(format!("account {}: {what}", it.name)).note("what helps", then)
         })
         .collect()
 }

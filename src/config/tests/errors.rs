@@ -139,7 +139,7 @@ fn values_are_checked() {
             /etc/sso-certd.toml, line 11: `integrations.okta.account` wants the name of an account: 1 to 63 of a-z, 0-9 and -
             /etc/sso-certd.toml, line 12: `integrations.okta.retire.when` wants one of "expired", "absent"
             /etc/sso-certd.toml, line 14: `http.listen` wants an address and a port, such as "127.0.0.1:9465", or "" for none
-            /etc/sso-certd.toml, line 16: `log.level` wants "error", "warn", "info", "debug", "trace" or "off", or directives such as "info,sso_certd::plan=debug"
+            /etc/sso-certd.toml, line 16: `log.level` wants "error", "warn", "info", "debug", "trace" or "off", or directives for sso_certd such as "info,sso_certd::plan=debug"
             /etc/sso-certd.toml, line 17: `log.format` wants "auto", "text" or "json"
             /etc/sso-certd.toml, line 19: `schedule.reconcile` wants five cron fields, or six with seconds first
               "0 * * * *" is every full hour, "*/15 * * * *" every quarter, in UTC
@@ -220,7 +220,9 @@ fn an_integration_has_one_id_of_its_own() {
             "{OKTA}[accounts.eu]\n[integrations.adfs]\nintegration_id = \"B0B98502-9408-4b24-9e3d-31ed7cb15312\"\n[integrations.adfs-eu]\naccount = \"eu\"\nintegration_id = \"b0b98502-9408-4b24-9e3d-31ed7cb15312\"\n"
         ),
         &expect![[r#"
-            /etc/sso-certd.toml, line 2: `integrations.okta.integration_id` is that of `integrations.adfs` of the same account (/etc/sso-certd.toml, line 5)
+            /etc/sso-certd.toml, line 8: `integrations.adfs-eu.integration_id` is that of `integrations.adfs` (/etc/sso-certd.toml, line 5)
+              one section an integration; one directory may serve several
+            /etc/sso-certd.toml, line 2: `integrations.okta.integration_id` is that of `integrations.adfs` (/etc/sso-certd.toml, line 5)
               one section an integration; one directory may serve several
         "#]],
     );

@@ -1,0 +1,74 @@
+//! What `plan` shows: the pass's own functions, with nothing stored and nothing sent.
+
+use std::collections::BTreeMap;
+
+use crate::daemon::halt::closed_words;
+use crate::daemon::link::Link;
+use crate::daemon::pass::Subject;
+use crate::daemon::shared::Shared;
+use crate::daemon::source::{Sight, ask_for_look};
+use crate::daemon::worker::Rehearsal;
+use crate::domain::{Row, Timestamp};
+use crate::plan::gate::Operation;
+use crate::plan::rollover::{Inputs, Plan, plan};
+use crate::plan::settle::{Unreachable, settle};
+use crate::plan::source::note_source;
+
+/// What `plan` would say of one integration: the same functions, and nothing is stored or sent.
+pub async fn rehearse(
+    link: &mut Link,
+    shared: &Shared,
+    subject: &Subject,
+    at: Option<Timestamp>,
+) -> Rehearsal {
+    let path = subject.settings.directory.directory.clone();
+    let sight = ask_for_look(&subject.source, &subject.name, &path).await;
+    let integration = subject.settings.integration_id;
+    let asked_before = link.requests();
+    let rows = match link.enter(Operation::List, Some(integration)).await {
+        Ok(ticket) => link
+            .list(ticket, integration)
+            .await
+            .map_err(|it| it.to_string()),
+        Err(closed) => Err(closed_words(&closed)),
+    };
+    let count = rows.as_ref().map_or(0, Vec::len);
+    let plan = rows.and_then(|rows| imagine(link, shared, subject, &sight, &rows, at));
+    let requests = u32::try_from(link.requests().saturating_sub(asked_before)).unwrap_or(u32::MAX);
+    Rehearsal {
+        name: subject.name.clone(),
+        sight,
+        plan,
+        rows: count,
+        requests,
+    }
+}
+
+fn imagine(
+    link: &Link,
+    shared: &Shared,
+    subject: &Subject,
+    sight: &Sight,
+    rows: &[Row],
+    at: Option<Timestamp>,
+) -> Result<Plan, String> {
+    let mut now = shared.clock.now();
+    let mut book = subject.book.clone();
+    if let Ok(look) = sight {
+        note_source(&mut book, look, &now);
+    }
+    let delivery = &subject.settings.policy.delivery;
+    settle(&mut book, rows, &BTreeMap::new(), delivery, &now)
+        .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())?;
+    if let Some(at) = at {
+        now = now.plus(at.since(now.wall));
+    }
+    Ok(plan(&Inputs {
+        look: sight.as_deref().ok(),
+        rows,
+        book: &book,
+        policy: &subject.settings.policy,
+        is_skewed: link.is_skewed(),
+        now: &now,
+    }))
+}
