@@ -171,8 +171,9 @@ impl Pass<'_> {
         }
         tracing::info!(
             actions = first.actions.len(),
-            "Plan: {} to upload",
-            first.actions.len()
+            "Plan: {} to upload for {}",
+            first.actions.len(),
+            self.subject.name
         );
         let started = self.shared.clock.now();
         let (applied, halt) = self.apply(&first.actions).await;
