@@ -144,9 +144,9 @@ impl Pass<'_> {
             });
         }
         tracing::info!(
-            actions = plan.actions.len(),
-            "Plan: {} to upload",
-            plan.actions.len()
+            "Plan: {} to upload for {}",
+            plan.actions.len(),
+            self.subject.name
         );
         let started = self.shared.clock.now();
         let (applied, halt) = self.apply(&plan.actions).await;

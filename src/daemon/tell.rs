@@ -2,7 +2,7 @@
 
 use crate::adapter::sendgrid::CallError;
 use crate::domain::{Certificate, IntegrationName};
-use crate::plan::book::Book;
+use crate::plan::book::{Belief, Book, Standing};
 use crate::plan::entry::{Entry, What};
 
 /// Logs an entry of the audit trail, once it is durable.
@@ -20,7 +20,11 @@ pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
             tracing::info!(%integration, %fingerprint, by, "Seen: {named} for {integration} in {detail}");
         }
         What::Accepted => {
-            tracing::info!(%integration, %fingerprint, "Accepted: {named} for {integration} ({detail})");
+            tracing::info!(%integration, %fingerprint, "Accepted: {short} for {integration} ({detail})");
+        }
+        What::Uploaded if belief.is_some_and(is_unanswered) => {
+            // `upload_failed` says it.
+            tracing::debug!(%integration, %fingerprint, "Sent: {short} for {integration} ({detail})");
         }
         What::Uploaded => {
             tracing::info!(%integration, %fingerprint, "Uploaded: {short} for {integration} ({detail})");
@@ -64,6 +68,11 @@ pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
     }
 }
 
+/// Whether a POST was made, and no answer told of a row.
+fn is_unanswered(belief: &Belief) -> bool {
+    matches!(&belief.standing, Standing::Intent(intent) if intent.id.is_none())
+}
+
 /// Logs an upload that was not answered well. The audit trail has it too.
 pub(super) fn upload_failed(
     integration: &IntegrationName,
@@ -77,7 +86,8 @@ pub(super) fn upload_failed(
     } else {
         tracing::warn!(
             %integration, %fingerprint,
-            "Unknown: whether {short} for {integration} arrived ({error}); SendGrid is asked, it is not sent twice"
+            "Unknown: whether {short} for {integration} arrived ({}); SendGrid is asked, it is not sent twice",
+            error.failure
         );
     }
 }

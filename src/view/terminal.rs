@@ -111,7 +111,7 @@ impl Mark {
 
 impl Terminal {
     /// The text in the characters that the terminal has; nothing in it steers the terminal, whoever wrote it.
-    pub(crate) fn text(self, text: &str) -> String {
+    pub fn text(self, text: &str) -> String {
         let text = printable(text, usize::MAX);
         if self.utf8 {
             return text;
