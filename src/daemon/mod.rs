@@ -12,6 +12,7 @@ pub mod link;
 pub mod opening;
 pub mod pass;
 pub mod pulse;
+pub mod quiet;
 pub mod rounds;
 pub mod shared;
 pub mod source;
