@@ -169,6 +169,17 @@ impl Daemon {
         }
     }
 
+    /// Waits until the series with these labels have counted something.
+    pub async fn has_counted(&self, name: &str, labels: &[(&str, &str)]) {
+        let until = Instant::now() + LIMIT;
+        while self.metrics().await.sum(name, labels) < 1.0 {
+            if Instant::now() > until {
+                self.fail(&format!("{name} {labels:?} has counted something"));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(pid_of(&self.child), signal).unwrap();
     }
