@@ -1,8 +1,16 @@
 //! SendGrid refuses, blocks or is not there: it is said, the others go on, and all recovers by itself.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::certificates::valid;
-use crate::harness::{ADFS, KEY, OKTA, Stage, integration};
-use crate::simulator::{Commit, Fault, Listening, Operation, Reply, Rule};
+use crate::harness::{ADFS, Home, KEY, OKTA, Stage, integration, quoted, state_of};
+use crate::simulator::{
+    Account, Commit, Fault, Integration, Listening, Operation, Options, Reply, Rule, SCOPES,
+    Simulator,
+};
 
 const ACCOUNT: [(&str, &str); 1] = [("account", "default")];
 
@@ -173,7 +181,7 @@ async fn a_failing_list_is_never_an_empty_one() {
                 integration(it, "okta")["failure"]["text"].is_string()
             })
             .await;
-        let state = crate::harness::state_of(&status, "okta", certificate.fingerprint);
+        let state = state_of(&status, "okta", certificate.fingerprint);
         assert_eq!(state.as_deref(), Some("trusted"), "{reply:?}");
         stage.sendgrid.be_well();
         daemon.has_compared().await;
@@ -203,7 +211,7 @@ async fn an_account_whose_requests_hang_delays_no_other() {
     home.set(
         "eu",
         &format!(
-            "[accounts.eu]\napi_key_file = {key}\nbase_url = \"{url}\"\n\
+            "[accounts.eu]\napi_key_file = {key}\nrequest_timeout = \"5s\"\nbase_url = \"{url}\"\n\
              [integrations.eu]\naccount = \"eu\"\nintegration_id = \"{ADFS}\"\ndirectory = {directory}\n"
         ),
     );

@@ -109,7 +109,7 @@ format = "text"
     }
 
     /// Writes a file beside its place and renames it, whatever the umask.
-    fn write(&self, name: &str, content: &str, mode: u32) {
+    pub fn write(&self, name: &str, content: &str, mode: u32) {
         let staged = self.path(".staged");
         fs::write(&staged, content).unwrap();
         fs::set_permissions(&staged, fs::Permissions::from_mode(mode)).unwrap();
