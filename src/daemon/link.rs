@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::adapter::sendgrid::{Answer, ApiKey, CallError, ClientError, Doing, Failure, KeyReader};
+use crate::adapter::sendgrid::{
+    Answer, ApiKey, CallError, ClientError, Failure, KeyReader, SendGrid,
+};
 use crate::config::AccountSettings;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::saved_waits::{from_ledger, to_ledger};
@@ -148,20 +150,17 @@ impl Link {
 
     /// When an integration may be asked about again; none if it may be now.
     pub fn wait_for(&self, integration: IntegrationId) -> Option<Timestamp> {
-        let request = Request {
-            operation: Operation::List,
-            integration: Some(integration),
-        };
-        let now = self.shared.clock.now();
-        self.gate
-            .closed(&now, &request)
-            .map(|it| now.wall.plus(it.left))
+        self.wait(Operation::List, integration)
     }
 
     /// When an upload to an integration may be tried again; none if it may be now.
     pub fn wait_for_upload(&self, integration: IntegrationId) -> Option<Timestamp> {
+        self.wait(Operation::Create, integration)
+    }
+
+    fn wait(&self, operation: Operation, integration: IntegrationId) -> Option<Timestamp> {
         let request = Request {
-            operation: Operation::Create,
+            operation,
             integration: Some(integration),
         };
         let now = self.shared.clock.now();

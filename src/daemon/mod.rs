@@ -17,6 +17,7 @@ pub mod pass;
 mod probe;
 mod publish;
 pub mod pulse;
+pub mod quiet;
 pub mod rehearsal;
 pub mod rounds;
 mod saved_waits;

@@ -13,6 +13,7 @@ use crate::daemon::inbox::Trigger;
 use crate::daemon::link::Link;
 use crate::daemon::outcome::outcome_of;
 use crate::daemon::publish::{publish, publish_failure};
+use crate::daemon::quiet::ask_for_quiet_look;
 use crate::daemon::shared::Shared;
 use crate::daemon::source::{LookRequest, Sight, ask_for_look};
 use crate::daemon::tell;
@@ -77,7 +78,12 @@ struct Compared {
 impl Pass<'_> {
     async fn run(mut self) -> (PassEnd, Option<Timestamp>) {
         let path: PathBuf = self.subject.settings.directory.directory.clone();
-        let sight = ask_for_look(&self.subject.source, &self.subject.name, &path).await;
+        let (source, name) = (&self.subject.source, &self.subject.name);
+        let sight = if self.trigger == Trigger::Command {
+            ask_for_quiet_look(source, name, &path, &self.shared.clock).await
+        } else {
+            ask_for_look(source, name, &path).await
+        };
         self.link.beat();
         match self.compare(&sight).await {
             Ok(compared) => self.end_compared(compared),

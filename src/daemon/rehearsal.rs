@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::daemon::halt::closed_words;
 use crate::daemon::link::Link;
 use crate::daemon::pass::Subject;
+use crate::daemon::quiet::ask_for_quiet_look;
 use crate::daemon::shared::Shared;
-use crate::daemon::source::{Sight, ask_for_look};
+use crate::daemon::source::Sight;
 use crate::daemon::worker::Rehearsal;
 use crate::domain::{Row, Timestamp};
 use crate::plan::gate::Operation;
@@ -22,7 +23,7 @@ pub async fn rehearse(
     at: Option<Timestamp>,
 ) -> Rehearsal {
     let path = subject.settings.directory.directory.clone();
-    let sight = ask_for_look(&subject.source, &subject.name, &path).await;
+    let sight = ask_for_quiet_look(&subject.source, &subject.name, &path, &shared.clock).await;
     let integration = subject.settings.integration_id;
     let asked_before = link.requests();
     let rows = match link.enter(Operation::List, Some(integration)).await {

@@ -41,6 +41,9 @@ pub struct LookRequest {
 /// The longest a look may take before a pass goes on without it; a hung network mount ends here.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Past the instant at which a file counts, so that it does.
+pub(super) const A_MOMENT: Duration = Duration::from_millis(2);
+
 /// How long a task may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -177,8 +180,7 @@ impl SourceTask {
             .as_ref()
             .and_then(|it| it.as_ref().ok())
             .and_then(|it| it.again_at());
-        let again = again
-            .map(|it| Instant::now() + it.since(self.clock.now().wall) + Duration::from_millis(2));
+        let again = again.map(|it| Instant::now() + it.since(self.clock.now().wall) + A_MOMENT);
         let mut quiet_at: Option<Instant> = None;
         loop {
             self.pulse.beat(SILENCE);

@@ -68,7 +68,7 @@ impl Outlook {
             || (trusted.len() > 1 && !is_due);
 
         let in_step = !items.iter().any(|it| match it.state {
-            State::Planned | State::Settling | State::Replaced => true,
+            State::Planned | State::Settling | State::Rejected | State::Replaced => true,
             State::Removed => !it.paths.is_empty() || trusted.is_empty(),
             State::Waiting => matches!(it.why, Why::Backoff { .. }),
             _ => false,
