@@ -40,6 +40,9 @@ pub struct LookRequest {
 /// The longest a look may take before a pass goes on without it; a hung network mount ends here.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest a pass is kept waiting for files that were written a moment ago.
+const LONGEST_COURTESY: Duration = Duration::from_secs(1);
+
 /// How long a task may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -154,8 +157,7 @@ impl SourceTask {
                     self.look(&mut state, Some(Trigger::Change), None).await;
                 }
                 Cause::Request(request) => {
-                    self.look(&mut state, Some(Trigger::Change), Some(&request.name))
-                        .await;
+                    self.look_for_pass(&mut state, &request.name).await;
                     let sight = state.sight.clone().unwrap_or_else(|| Ok(Arc::default()));
                     if request.reply.send(sight).is_err() {
                         tracing::debug!("The pass that asked for a look is gone");
@@ -171,13 +173,7 @@ impl SourceTask {
 
     /// Waits for a reason to look. After a hint it waits on until nothing has happened for `quiet`, or the poll is due.
     async fn wait(&mut self, state: &State, next_poll: Option<Instant>) -> Cause {
-        let again = state
-            .sight
-            .as_ref()
-            .and_then(|it| it.as_ref().ok())
-            .and_then(|it| it.again_at());
-        let again = again
-            .map(|it| Instant::now() + it.since(self.clock.now().wall) + Duration::from_millis(2));
+        let again = self.look_again(state);
         let mut quiet_at: Option<Instant> = None;
         loop {
             self.pulse.beat(SILENCE);
@@ -200,6 +196,29 @@ impl SourceTask {
                         return Cause::Again;
                     }
                 }
+            }
+        }
+    }
+
+    /// When a file that was written a moment ago will have been quiet for long enough.
+    fn look_again(&self, state: &State) -> Option<Instant> {
+        let look = state.sight.as_ref()?.as_ref().ok()?;
+        let left = look.again_at()?.since(self.clock.now().wall);
+        Some(Instant::now() + left + Duration::from_millis(2))
+    }
+
+    /// Looks for a pass. Files that were written a moment ago get the time to become quiet: without them the pass would
+    /// find too little, and tell of it.
+    async fn look_for_pass(&mut self, state: &mut State, asker: &IntegrationName) {
+        let patience = Instant::now() + LONGEST_COURTESY;
+        loop {
+            self.look(state, Some(Trigger::Change), Some(asker)).await;
+            let Some(again) = self.look_again(state).filter(|it| *it <= patience) else {
+                return;
+            };
+            tokio::select! {
+                () = raised(&self.stop) => return,
+                () = sleep_until(again) => {}
             }
         }
     }
@@ -378,5 +397,91 @@ fn differs(before: &Sight, after: &Sight) -> bool {
         }
         (Err(before), Err(after)) => before != after,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::daemon::pulse::Pulses;
+    use crate::view::testing::snapshot;
+
+    struct Source {
+        task: SourceTask,
+        requests: mpsc::Sender<LookRequest>,
+        looked: oneshot::Receiver<()>,
+        stop: watch::Sender<bool>,
+    }
+
+    fn source(directory: PathBuf, quiet: Duration) -> Source {
+        let (requests, inbox) = mpsc::channel(1);
+        let (first_look, looked) = oneshot::channel();
+        let (stop, stopped) = watch::channel(false);
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let clock = Clock::new();
+        let task = SourceTask {
+            settings: DirectorySettings {
+                directory,
+                files: vec!["*.pem".to_owned()],
+                strict_permissions: false,
+                allowed_owners: Vec::new(),
+                allowed_groups: Vec::new(),
+                quiet,
+            },
+            watching: WatchSettings {
+                events: false,
+                quiet,
+                poll: None,
+            },
+            integrations: BTreeSet::from([name()]),
+            wake: Box::new(|_, _| {}),
+            watch: Watch::new(Arc::clone(&metrics)),
+            requests: inbox,
+            board: Board::new(snapshot(Vec::new()), clock.clone()),
+            metrics,
+            clock,
+            pulse: Pulses::default().add("source", SILENCE),
+            stop: stopped,
+            first_look,
+        };
+        Source {
+            task,
+            requests,
+            looked,
+            stop,
+        }
+    }
+
+    fn name() -> IntegrationName {
+        IntegrationName::parse("okta").unwrap()
+    }
+
+    /// Whether a pass that asks now is told that the file just written is still waiting.
+    async fn still_waits(quiet: Duration) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let certificate = rcgen::generate_simple_self_signed(["okta".to_owned()]).unwrap();
+        std::fs::write(directory.path().join("a.pem"), certificate.cert.pem()).unwrap();
+        let source = source(directory.path().to_owned(), quiet);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(source.task.run());
+        source.looked.await.unwrap();
+        let sight = ask_for_look(&source.requests, &name(), directory.path()).await;
+        source.stop.send_replace(true);
+        tasks.join_next().await.unwrap().unwrap();
+        sight.unwrap().again_at().is_some()
+    }
+
+    #[tokio::test]
+    async fn a_pass_gets_a_file_that_was_written_a_moment_ago() {
+        assert!(!still_waits(Duration::from_millis(200)).await);
+    }
+
+    #[tokio::test]
+    async fn a_pass_does_not_wait_long_for_a_file() {
+        assert!(still_waits(Duration::from_secs(3600)).await);
     }
 }
