@@ -48,6 +48,7 @@ use crate::daemon::opening::{carry_over, opening};
 use crate::daemon::pulse::Pulses;
 use crate::daemon::shared::{LedgerHandle, Shared};
 use crate::domain::Reason;
+use crate::domain::text::count;
 use crate::intake::read_certificate;
 
 /// How long a stopping daemon waits for the requests in flight; the service manager waits longer.
@@ -168,14 +169,19 @@ pub fn readable(der: &[u8]) -> Option<crate::domain::Certificate> {
 }
 
 fn tell_start(settings: &Settings, address: Option<std::net::SocketAddr>) {
-    use crate::domain::text::count;
-    let integrations = count(settings.integrations.len(), "integration", "integrations");
-    let accounts = count(settings.accounts.len(), "account", "accounts");
     let metrics = address.map_or_else(|| "no metrics".to_owned(), |it| format!("metrics on {it}"));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        "Started: {integrations}, {accounts}, {metrics}"
+        "Started: {}, {metrics}",
+        extent(settings)
     );
+}
+
+/// `3 integrations, 1 account`
+fn extent(settings: &Settings) -> String {
+    let integrations = count(settings.integrations.len(), "integration", "integrations");
+    let accounts = count(settings.accounts.len(), "account", "accounts");
+    format!("{integrations}, {accounts}")
 }
 
 struct Daemon {
@@ -236,7 +242,7 @@ impl Daemon {
                 let settings = Arc::new(settings);
                 match self.replace(generation, Arc::clone(&settings), &old).await {
                     Ok(()) => {
-                        tracing::info!("Reloaded: {} integrations", settings.integrations.len());
+                        tracing::info!("Reloaded: {}", extent(&settings));
                         self.shared.board.write(|it| {
                             it.reload.is_ok = true;
                             it.reload.succeeded_at = now;
