@@ -153,7 +153,8 @@ fn paste(
             taken.insert(name);
         }
     }
-    if is_first {
+    let listed = |it: &AccountListing| it.integrations.as_ref().is_ok_and(|it| !it.is_empty());
+    if is_first && listings.iter().all(listed) {
         page.line("Every one of them is configured.");
     }
 }
@@ -280,6 +281,7 @@ mod tests {
         let rendered = integrations_text(&[listing], &BTreeSet::new(), "x", now(), WIDE);
         assert_eq!(rendered.exit, 1);
         assert!(rendered.text.contains("401"));
+        assert!(!rendered.text.contains("configured"), "nobody knows that");
     }
 
     #[test]
