@@ -12,6 +12,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use nix::unistd::{Uid, User};
 
 use crate::adapter::control_socket::Verb;
 use crate::adapter::ledger::{Ledger, LedgerError, Obstacle};
@@ -194,14 +195,19 @@ fn refuse_root(settings: &Settings, screen: Screen) -> Option<Outcome> {
     if !matches!(Ledger::holder(directory), Ok(None)) {
         return None;
     }
-    let name = nix::unistd::User::from_uid(owner).ok().flatten();
-    let name = name.map_or_else(|| owner.to_string(), |it| it.name);
+    let name = user_name(owner);
     let why = format!(
         "{} belongs to {name}, and root would leave files there that {name} cannot write",
         printable_path(directory)
     );
     let help = format!("systemctl start sso-certd\nrunuser -u {name} -- sso-certd run");
     Some(error_line(&why, Some(&help), PERMISSION, screen))
+}
+
+/// A user as the system calls it; its number if it has no name.
+fn user_name(uid: Uid) -> String {
+    let user = User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |it| it.name)
 }
 
 /// Two threads: the machines this runs on have better things to do.

@@ -111,7 +111,7 @@ fn read_keys(settings: &Settings) -> BTreeMap<AccountName, ApiKey> {
 }
 
 /// Root becomes the owner of the state directory, so that no file of root's is left there, and sees what the daemon sees.
-fn become_owner(settings: &Settings) -> Result<(), String> {
+pub(super) fn become_owner(settings: &Settings) -> Result<(), String> {
     use nix::unistd::{User, initgroups, setgid, setgroups, setuid};
     let Some((uid, gid)) = owner_for_root(&settings.state_directory) else {
         return Ok(());
