@@ -176,13 +176,19 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
 }
 
 fn tell_start(settings: &Settings, address: Option<std::net::SocketAddr>) {
-    let integrations = count(settings.integrations.len(), "integration", "integrations");
-    let accounts = count(settings.accounts.len(), "account", "accounts");
     let metrics = address.map_or_else(|| "no metrics".to_owned(), |it| format!("metrics on {it}"));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        "Started: {integrations}, {accounts}, {metrics}"
+        "Started: {}, {metrics}",
+        extent(settings)
     );
+}
+
+/// `3 integrations, 1 account`
+fn extent(settings: &Settings) -> String {
+    let integrations = count(settings.integrations.len(), "integration", "integrations");
+    let accounts = count(settings.accounts.len(), "account", "accounts");
+    format!("{integrations}, {accounts}")
 }
 
 struct Daemon {
@@ -281,7 +287,7 @@ impl Daemon {
             it.reload.is_ok = true;
             it.reload.succeeded_at = now.wall;
         });
-        let integrations = count(settings.integrations.len(), "integration", "integrations");
+        let taken = extent(&settings);
         *generation = Generation::start(
             settings,
             &self.shared,
@@ -291,7 +297,7 @@ impl Daemon {
         )
         .await?;
         self.services.redirect(generation.ways_in().clone());
-        tracing::info!("Reloaded: {integrations}");
+        tracing::info!("Reloaded: {taken}");
         Ok(())
     }
 
