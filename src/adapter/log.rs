@@ -137,7 +137,7 @@ pub fn check_level(level: &str) -> Result<(), LogError> {
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let ours = |part: &str| {
         let part = part.trim();
-        if part.parse::<LevelFilter>().is_ok() {
+        if !part.is_empty() && part.parse::<LevelFilter>().is_ok() {
             Ok(format!("{OWN_TARGET}={part}"))
         } else if part.starts_with(OWN_TARGET) && part.contains('=') {
             Ok(part.to_owned())
