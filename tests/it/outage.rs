@@ -120,9 +120,9 @@ async fn a_key_that_may_not_create_is_told_and_recovers() {
     stage.home.put("okta", "scoped.pem", &certificate.pem);
     let daemon = stage.start().await;
     daemon
-        .shows("the failure is told", |it| {
-            let failure = &integration(it, "okta")["failure"]["text"];
-            failure.as_str().is_some_and(|it| it.contains("403"))
+        .shows("the key needs a person", |it| {
+            let attention = integration(it, "okta")["attention"].as_array().cloned();
+            attention.is_some_and(|it| it.iter().any(|it| it == "api_key"))
         })
         .await;
     stage
