@@ -62,6 +62,7 @@ pub struct Link {
     stop: watch::Receiver<bool>,
     pulse: Pulse,
     asked: u64,
+    retry_at: Option<Timestamp>,
 }
 
 impl Link {
@@ -95,6 +96,7 @@ impl Link {
             stop,
             pulse,
             asked: 0,
+            retry_at: None,
         };
         match key {
             Some(key) => drop(link.use_key(key)),
@@ -142,19 +144,14 @@ impl Link {
         self.show(None);
     }
 
-    /// When a pass of an integration can get further than now; none if nothing is in its way.
-    pub fn wait_for(&self, integration: IntegrationId) -> Option<Timestamp> {
-        let now = self.shared.clock.now();
-        let closed = |operation| {
-            let request = Request {
-                operation,
-                integration: Some(integration),
-            };
-            self.gate.closed(&now, &request)
-        };
-        // A key that may list and not create stops a pass half way.
-        let wait = closed(Operation::List).or_else(|| closed(Operation::Create));
-        wait.map(|it| now.wall.plus(it.left))
+    /// A pass begins: what stood in the way of an earlier one is its own affair.
+    pub const fn begin_pass(&mut self) {
+        self.retry_at = None;
+    }
+
+    /// When the wait ends that an answer in this pass has begun; none if there was none. It may be over by now.
+    pub const fn retry_at(&self) -> Option<Timestamp> {
+        self.retry_at
     }
 
     /// Whether there is a usable key.
@@ -311,6 +308,8 @@ impl Link {
             observed.duration,
         );
         self.gate.record(&now, &observed.report, fastrand::f64());
+        let closed = self.gate.closed(&now, &observed.report.request);
+        self.retry_at = closed.map(|it| now.wall.plus(it.left)).or(self.retry_at);
         if let Err(CallError {
             failure: Failure::KeyRejected,
             ..

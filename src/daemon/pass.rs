@@ -121,6 +121,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     async fn run(mut self) -> (PassEnd, Option<Timestamp>) {
+        self.link.begin_pass();
         let path: PathBuf = self.subject.settings.directory.directory.clone();
         let (source, name) = (&self.subject.source, &self.subject.name);
         let sight = if self.trigger == Trigger::Command {
@@ -144,8 +145,7 @@ impl Pass<'_> {
             }
             Err(halt) => {
                 let (end, failure, until) = self.judge(halt);
-                let until =
-                    until.or_else(|| self.link.wait_for(self.subject.settings.integration_id));
+                let until = until.or_else(|| self.link.retry_at());
                 let plan = self.plan_without_list(&sight, until);
                 let due = until
                     .into_iter()
