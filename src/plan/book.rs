@@ -232,7 +232,7 @@ impl Book {
         }
     }
 
-    /// Takes in what a POST came to. An unknown outcome changes nothing: the intent stays open.
+    /// Takes in what a POST came to. After an unknown outcome the intent stays open, and its window begins now.
     pub fn record(
         &mut self,
         fingerprint: Fingerprint,
@@ -255,6 +255,9 @@ impl Book {
                 )]
             }
             PostOutcome::Unknown(why) => {
+                if let Standing::Intent(intent) = &mut belief.standing {
+                    intent.at = now.clone();
+                }
                 vec![entry(What::Uploaded, format!("{why}, not sent again"))]
             }
             PostOutcome::NotStored(why) => {

@@ -242,3 +242,22 @@ async fn an_account_whose_requests_hang_delays_no_other() {
     assert_eq!(post.client.as_deref(), Some("eu/1"), "by its own key");
     stage.assert_well_behaved();
 }
+
+#[tokio::test]
+async fn a_wait_that_is_over_before_it_is_written_down_is_not_forgotten() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set(
+        "hasty",
+        "[delivery]\nretry_first = \"1ms\"\nretry_cap = \"1ms\"\n",
+    );
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::List, Fault::refuse(500)));
+    let daemon = stage.start().await;
+    stage
+        .sendgrid_has(&daemon, "it is listed again", |it| {
+            it.history().count(Operation::List) >= 2
+        })
+        .await;
+    daemon.has_compared().await;
+}
