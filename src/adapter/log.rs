@@ -127,6 +127,11 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::try_new(ours).map_err(|_| LogError::Level)
 }
 
+/// Whether tracing takes a text for directives.
+pub fn are_directives(raw: &str) -> bool {
+    EnvFilter::builder().parse(raw).is_ok()
+}
+
 /// Whether standard error is the journal's stream (systemd.exec(5), `JOURNAL_STREAM`).
 fn is_journal() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else {

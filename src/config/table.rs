@@ -262,7 +262,7 @@ pub(super) static INTEGRATION: &[Key] = &[
         "trust.new_keys_per_day",
         Kind::Number(0, 10_000),
         Preset::Number(5),
-        "New public keys uploaded in 24 h, not counted before the first trusted one; past it a person must approve; 0: no limit.",
+        "New public keys uploaded in 24 h, not counted before the first trusted one; past it they are held until pinned; 0: no limit.",
     ),
     key(
         "retire.action",

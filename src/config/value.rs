@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use globset::GlobBuilder;
-use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
 use crate::adapter::http::HttpSettings;
-use crate::adapter::log::LogFormat;
+use crate::adapter::log::{LogFormat, are_directives};
 use crate::domain::{AccountName, Fingerprint, IntegrationId};
 use crate::plan::policy::Mode;
 use crate::plan::schedule::Schedule;
@@ -269,7 +268,7 @@ impl FromText for Directives {
         let leveled = raw
             .split(',')
             .all(|it| is_level(it.trim()) || it.contains(['=', '[', ']', '{', '}']));
-        if leveled && EnvFilter::builder().parse(raw).is_ok() {
+        if leveled && are_directives(raw) {
             Ok(Self(raw.to_owned()))
         } else {
             Err(fault())

@@ -142,16 +142,19 @@ impl Link {
         self.show(None);
     }
 
-    /// When an integration may be asked about again; none if it may be now.
+    /// When a pass of an integration can get further than now; none if nothing is in its way.
     pub fn wait_for(&self, integration: IntegrationId) -> Option<Timestamp> {
-        let request = Request {
-            operation: Operation::List,
-            integration: Some(integration),
-        };
         let now = self.shared.clock.now();
-        self.gate
-            .closed(&now, &request)
-            .map(|it| now.wall.plus(it.left))
+        let closed = |operation| {
+            let request = Request {
+                operation,
+                integration: Some(integration),
+            };
+            self.gate.closed(&now, &request)
+        };
+        // A key that may list and not create stops a pass half way.
+        let wait = closed(Operation::List).or_else(|| closed(Operation::Create));
+        wait.map(|it| now.wall.plus(it.left))
     }
 
     /// Whether there is a usable key.

@@ -12,6 +12,7 @@ pub mod link;
 pub mod opening;
 pub mod pass;
 pub mod pulse;
+pub mod quiet;
 pub mod rounds;
 pub mod shared;
 pub mod source;
@@ -48,6 +49,7 @@ use crate::daemon::opening::{carry_over, opening};
 use crate::daemon::pulse::Pulses;
 use crate::daemon::shared::{LedgerHandle, Shared};
 use crate::domain::Reason;
+use crate::domain::text::count;
 use crate::intake::read_known;
 
 /// How long a stopping daemon waits for the requests in flight; the service manager waits longer.
@@ -163,7 +165,6 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
 }
 
 fn tell_start(settings: &Settings, address: Option<std::net::SocketAddr>) {
-    use crate::domain::text::count;
     let integrations = count(settings.integrations.len(), "integration", "integrations");
     let accounts = count(settings.accounts.len(), "account", "accounts");
     let metrics = address.map_or_else(|| "no metrics".to_owned(), |it| format!("metrics on {it}"));
@@ -231,7 +232,9 @@ impl Daemon {
                 let settings = Arc::new(settings);
                 match self.replace(generation, Arc::clone(&settings), &old).await {
                     Ok(()) => {
-                        tracing::info!("Reloaded: {} integrations", settings.integrations.len());
+                        let integrations =
+                            count(settings.integrations.len(), "integration", "integrations");
+                        tracing::info!("Reloaded: {integrations}");
                         self.shared.board.write(|it| {
                             it.reload.is_ok = true;
                             it.reload.succeeded_at = now;

@@ -12,6 +12,7 @@ use crate::adapter::sendgrid::{CallError, Failure, ReadAnswer};
 use crate::config::IntegrationSettings;
 use crate::daemon::inbox::Trigger;
 use crate::daemon::link::{Closed, CreateAnswer, Link};
+use crate::daemon::quiet::ask_for_quiet_look;
 use crate::daemon::shared::Shared;
 use crate::daemon::source::{LookRequest, Sight, ask_for_look};
 use crate::daemon::tell;
@@ -121,7 +122,12 @@ struct Pass<'a> {
 impl Pass<'_> {
     async fn run(mut self) -> (PassEnd, Option<Timestamp>) {
         let path: PathBuf = self.subject.settings.directory.directory.clone();
-        let sight = ask_for_look(&self.subject.source, &self.subject.name, &path).await;
+        let (source, name) = (&self.subject.source, &self.subject.name);
+        let sight = if self.trigger == Trigger::Command {
+            ask_for_quiet_look(source, name, &path, &self.shared.clock).await
+        } else {
+            ask_for_look(source, name, &path).await
+        };
         self.link.beat();
         let end = self.observe_and_apply(&sight).await;
         match end {
@@ -446,7 +452,7 @@ pub async fn rehearse(
     at: Option<Timestamp>,
 ) -> Rehearsal {
     let path = subject.settings.directory.directory.clone();
-    let sight = ask_for_look(&subject.source, &subject.name, &path).await;
+    let sight = ask_for_quiet_look(&subject.source, &subject.name, &path, &shared.clock).await;
     let integration = subject.settings.integration_id;
     let asked_before = link.requests();
     let rows = match link.enter(Operation::List, Some(integration)).await {

@@ -8,8 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::adapter::systemd;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::shared::{Shared, raised};
-use crate::view::sentence::sentence;
-use crate::view::snapshot::Snapshot;
+use crate::view::sentence::{sentence, topic};
 use crate::view::terminal::Mark;
 
 /// Changes that come this close together are told once.
@@ -35,12 +34,13 @@ pub async fn run(shared: Shared, pulse: Pulse, stop: watch::Receiver<bool>) {
         }
         sleep(GATHER).await;
         let snapshot = changes.borrow_and_update().clone();
-        let said = sentence(&snapshot, shared.clock.now().wall);
+        let now = shared.clock.now().wall;
+        let said = sentence(&snapshot, now);
         if said.text != told {
             systemd::status(&said.text);
             told.clone_from(&said.text);
         }
-        let state = state_behind(&snapshot, &said.text);
+        let state = topic(&snapshot, now);
         if state != logged {
             logged = state;
             log(said.mark, &said.text);
@@ -54,20 +54,4 @@ fn log(mark: Mark, text: &str) {
         Mark::NeedsYou | Mark::NotOurs => tracing::warn!("{text}"),
         _ => tracing::info!("{text}"),
     }
-}
-
-/// What must differ for the sentence to be logged again: its words without the numbers that only time changes, and why
-/// each integration needs a person.
-fn state_behind(snapshot: &Snapshot, text: &str) -> String {
-    let words: String = text.chars().filter(|it| !it.is_ascii_digit()).collect();
-    let words = words
-        .split(", compared")
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let needs = snapshot
-        .integrations
-        .values()
-        .map(|it| format!("{} {:?}", it.name, it.attention(snapshot)));
-    format!("{words} {}", needs.collect::<Vec<_>>().join(" "))
 }

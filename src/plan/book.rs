@@ -218,6 +218,7 @@ impl Book {
 
     /// Notes that a POST is about to be made. This must be durable before the POST is.
     pub fn intend(&mut self, certificate: &Certificate, is_new_key: bool, now: &Moment) {
+        let counts = is_new_key && self.beliefs.values().any(|it| it.trusted_since.is_some());
         let belief = self.belief(certificate);
         belief.standing = Standing::Intent(Intent {
             at: now.clone(),
@@ -226,7 +227,7 @@ impl Book {
         });
         belief.posts = belief.posts.saturating_add(1);
         belief.last_post = Some(now.clone());
-        if is_new_key && belief.new_key.is_none() {
+        if counts && belief.new_key.is_none() {
             belief.new_key = Some(now.clone());
         }
     }

@@ -68,7 +68,7 @@ impl Outlook {
             || (trusted.len() > 1 && !is_due);
 
         let in_step = !items.iter().any(|it| match it.state {
-            State::Planned | State::Settling | State::Replaced => true,
+            State::Planned | State::Settling | State::Rejected | State::Replaced => true,
             State::Removed => !it.paths.is_empty() || trusted.is_empty(),
             State::Waiting => matches!(it.why, Why::Backoff { .. }),
             _ => false,
@@ -86,6 +86,19 @@ impl Outlook {
         outlook.attention = outlook.reasons(items, inputs);
         outlook.deadline = outlook.deadline(items);
         outlook
+    }
+
+    /// When time alone gives a person something to do.
+    pub(super) fn next_turn(&self, inputs: &Inputs<'_>) -> Option<Timestamp> {
+        let critical = self
+            .latest_expiry
+            .map(|it| it.minus(inputs.policy.expiry.critical));
+        let turns = [critical, self.successor_due];
+        turns
+            .into_iter()
+            .flatten()
+            .filter(|it| *it > inputs.now.wall)
+            .min()
     }
 
     fn reasons(&self, items: &[Item], inputs: &Inputs<'_>) -> BTreeSet<Attention> {
@@ -108,9 +121,12 @@ impl Outlook {
         if inputs.look.is_some_and(|it: &Look| !it.surplus.is_empty()) {
             reasons.insert(Attention::Refused);
         }
-        let undecided = items
-            .iter()
-            .any(|it| matches!(it.state, State::Settling | State::Planned));
+        // Whether a first upload arrived is known within minutes; a certificate that does not get there is no trust.
+        let is_fresh = |it: &Item| {
+            let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
+            it.state == State::Settling && belief.is_none_or(|it| it.posts <= 1)
+        };
+        let undecided = items.iter().any(is_fresh);
         if self.trusted == 0 && !undecided {
             reasons.insert(Attention::NoTrust);
         }

@@ -100,11 +100,12 @@ impl Sides<'_> {
                     Why::NotBefore(certificate.validity().not_before),
                 );
             }
+            let was_ahead = certificate.validity().is_ahead(rejection.at.wall);
             let rest = policy
                 .delivery
                 .refused_hold
                 .saturating_sub(now.elapsed_since(&rejection.at));
-            if rejection.stamp == wanted.stamp && rest > Duration::ZERO {
+            if !was_ahead && rejection.stamp == wanted.stamp && rest > Duration::ZERO {
                 return (
                     State::Rejected,
                     Why::Rejected {

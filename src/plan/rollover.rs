@@ -128,13 +128,9 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         sides.actions(&items)
     };
     let outlook = Outlook::of(&items, inputs);
-    let waits = items
-        .iter()
-        .filter_map(|it| it.why.until())
-        .chain(inputs.look.and_then(Look::again_at));
-    let due = waits
-        .chain(items.iter().filter_map(|it| next_turn(it, inputs.now.wall)))
-        .min();
+    let waits = items.iter().filter_map(|it| it.why.until());
+    let turns = items.iter().filter_map(|it| next_turn(it, inputs.now.wall));
+    let due = waits.chain(turns).chain(outlook.next_turn(inputs)).min();
     Plan {
         items,
         actions,

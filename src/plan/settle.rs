@@ -85,10 +85,12 @@ pub fn settle(
     now: &Moment,
 ) -> Result<Vec<Entry>, Unreachable> {
     let listing = Listing::new(rows);
+    let is_first_list = book.first_list.is_none();
     let view = View {
         listing: &listing,
         reads,
         delivery,
+        is_first_list,
         now,
     };
     let known_before = book.beliefs.values().filter(|it| it.is_listed()).count();
@@ -139,6 +141,7 @@ struct View<'a> {
     listing: &'a Listing<'a>,
     reads: &'a BTreeMap<CertificateId, ReadBack>,
     delivery: &'a DeliveryPolicy,
+    is_first_list: bool,
     now: &'a Moment,
 }
 
@@ -212,7 +215,7 @@ impl View<'_> {
                     .map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
                 belief.standing = Standing::Foreign {
                     id: first_id,
-                    inherited: false,
+                    inherited: self.is_first_list,
                 };
                 entry(What::Found, format!("listed, not by us, {id}"))
             }
@@ -229,10 +232,10 @@ impl View<'_> {
         if self.listing.may_hide(&intent, unreadable_before) {
             return None;
         }
-        let asked = intent
-            .id
-            .as_ref()
-            .is_none_or(|it| self.reads.get(it) == Some(&ReadBack::NotThere));
+        // An id whose row carries something else is not where it is.
+        let asked = intent.id.as_ref().is_none_or(|it| {
+            self.reads.get(it) == Some(&ReadBack::NotThere) || self.listing.row(it).is_some()
+        });
         if is_ripe(belief, &intent, self.delivery, self.now) && asked {
             belief.standing = Standing::Seen;
             let after = span(self.now.elapsed_since(&intent.at));
@@ -311,7 +314,7 @@ impl View<'_> {
 
     /// Rows that no belief knows.
     fn meet_strangers(&self, book: &mut Book) -> Vec<Entry> {
-        let inherited = book.first_list.is_none();
+        let inherited = self.is_first_list;
         let mut entries = Vec::new();
         for (fingerprint, rows) in &self.listing.by_fingerprint {
             let Some((id, certificate)) = rows.first() else {

@@ -196,7 +196,9 @@ pub(super) fn believed(belief: &Belief) -> Believed {
         (Standing::Disabled(_), _) => Believed::Disabled,
         (_, Some(Word::Denied)) => Believed::Denied,
         (Standing::Removed { .. }, _) => Believed::Removed,
-        (Standing::Foreign { .. }, _) if belief.missing.is_some() => Believed::Confirmed,
+        (Standing::Foreign { .. }, _) if belief.missing.is_some() && belief.is_wanted() => {
+            Believed::Confirmed
+        }
         (Standing::Seen | Standing::Foreign { .. }, _) => Believed::Unknown,
     }
 }

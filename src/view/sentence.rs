@@ -69,6 +69,16 @@ pub fn sentence(snapshot: &Snapshot, now: Timestamp) -> Sentence {
     }
 }
 
+/// What is the matter with each integration, whatever the words for it: other than the sentence it does not change with
+/// time alone.
+pub fn topic(snapshot: &Snapshot, now: Timestamp) -> String {
+    let topics = standings(snapshot, now);
+    let topics = topics
+        .iter()
+        .map(|it| format!("{}: {:?}", it.it.name, it.worst()));
+    topics.collect::<Vec<_>>().join(", ")
+}
+
 fn all_well(snapshot: &Snapshot, now: Timestamp) -> Sentence {
     let compared = || {
         snapshot

@@ -1,4 +1,34 @@
-//! Integration tests: the daemon as a black box over loopback.
+//! Integration tests: the real program as a child process, over loopback, against a simulated SendGrid.
+//!
+//! `harness` is the stage: a simulator, a home on disk, the daemon and its commands. Every other file tells one story. A
+//! test waits for a state and never for a time; what it waited for, the daemon's log and the simulator's history are in
+//! the text of its failure.
 
+#![expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test fails by a panic, in its helpers too; nothing here has an outside"
+)]
+
+mod certificates;
+mod commands;
+mod configuration;
+mod crash;
+mod delivery;
+mod drift;
+mod environment;
+mod exposition;
+mod gate;
+mod harness;
+mod layers;
+mod lifecycle;
+mod listener;
+mod outage;
+mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod unknown;
+mod watch;

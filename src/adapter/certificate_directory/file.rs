@@ -213,7 +213,9 @@ fn not_opened(error: &io::Error, stamp: &Stamp) -> Opened {
                 stamp.mode
             );
             let refusal = Refusal::new(Reason::Unreadable, found);
-            Opened::Refused(refusal.help("chmod 644 FILE   (the certificate is public)"))
+            Opened::Refused(refusal.help(
+                "chmod 644 FILE   (if it holds a certificate alone; take a private key away)",
+            ))
         }
         _ => unreadable(word(error)),
     }

@@ -1,6 +1,7 @@
 //! The configuration from real files.
 
 mod errors;
+mod readme;
 mod shipped;
 mod sources;
 

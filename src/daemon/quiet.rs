@@ -1,0 +1,39 @@
+//! A look for a person, who may have put a file there just before the command.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::adapter::clock::Clock;
+use crate::daemon::source::{A_MOMENT, LookRequest, Sight, ask_for_look};
+use crate::domain::IntegrationName;
+
+/// The longest a person's command waits for fresh files to count.
+const LONGEST_QUIET: Duration = Duration::from_secs(2);
+
+/// Asks for a look in which no file is too fresh to count, for a person who has just put one there.
+///
+/// # Errors
+/// As [`ask_for_look`].
+pub async fn ask_for_quiet_look(
+    source: &mpsc::Sender<LookRequest>,
+    name: &IntegrationName,
+    path: &Path,
+    clock: &Clock,
+) -> Sight {
+    let until = Instant::now() + LONGEST_QUIET;
+    loop {
+        let sight = ask_for_look(source, name, path).await;
+        let again = sight.as_ref().ok().and_then(|it| it.again_at());
+        let Some(again) = again.map(|it| Instant::now() + it.since(clock.now().wall) + A_MOMENT)
+        else {
+            return sight;
+        };
+        if again > until {
+            return sight;
+        }
+        sleep_until(again).await;
+    }
+}

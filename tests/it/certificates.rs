@@ -1,0 +1,67 @@
+//! Certificates as identity providers and administrators make them.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, KeyIdMethod, KeyPair, date_time_ymd,
+};
+use sso_certd::domain::Fingerprint;
+
+/// A self-signed certificate and its key.
+pub struct Made {
+    pub der: Vec<u8>,
+    /// LF, 64 columns, one final newline.
+    pub pem: String,
+    pub fingerprint: Fingerprint,
+    key: KeyPair,
+}
+
+impl Made {
+    /// The first 16 digits of the fingerprint, as in labels.
+    pub fn short(&self) -> String {
+        self.fingerprint.short()
+    }
+
+    /// The private key as PKCS #8 PEM.
+    pub fn private_key(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// Another certificate with the same key.
+    pub fn renewed(&self) -> Self {
+        let key = KeyPair::from_pem(&self.private_key()).unwrap();
+        make("renewed", 2025, 2047, key)
+    }
+}
+
+/// One that is valid now, with a key of its own.
+pub fn valid(name: &str) -> Made {
+    make(name, 2024, 2048, KeyPair::generate().unwrap())
+}
+
+/// One that is over.
+pub fn expired(name: &str) -> Made {
+    make(name, 2001, 2011, KeyPair::generate().unwrap())
+}
+
+/// One that has not begun.
+pub fn future(name: &str) -> Made {
+    make(name, 2048, 2049, KeyPair::generate().unwrap())
+}
+
+/// As `openssl req -x509` makes it: version 3, key identifiers, `CA:TRUE`, no key usage.
+fn make(name: &str, from: i32, to: i32, key: KeyPair) -> Made {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.use_authority_key_identifier_extension = true;
+    params.key_identifier_method = KeyIdMethod::Sha256;
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(to, 1, 1);
+    let certificate = params.self_signed(&key).unwrap();
+    let der = certificate.der().to_vec();
+    Made {
+        pem: certificate.pem().replace("\r\n", "\n"),
+        fingerprint: Fingerprint::of(&der),
+        der,
+        key,
+    }
+}

@@ -1,0 +1,154 @@
+//! How often SendGrid is asked: never more than it allows, and not much less when there is work.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::certificates::valid;
+use crate::harness::{ADFS, Daemon, ENTRA, GOOGLE, KEY, OKTA, Stage, exchange};
+use crate::simulator::{RateLimit, ResetStyle, RetryAfter};
+
+const INTEGRATIONS: [(&str, &str); 4] = [
+    ("okta", OKTA),
+    ("adfs", ADFS),
+    ("entra", ENTRA),
+    ("google", GOOGLE),
+];
+
+#[tokio::test]
+async fn a_rush_takes_what_the_server_allows_and_little_longer_than_it_must() {
+    let mut ratios = Vec::new();
+    while ratios.len() < 3 && ratios.iter().all(|it| *it > 1.3) {
+        ratios.push(rush().await);
+    }
+    eprintln!("time over the least possible: {ratios:.2?}");
+    assert!(ratios.last().unwrap() <= &1.3, "{ratios:.2?}");
+}
+
+/// Sixty certificates at once, twenty requests in two seconds: how much longer it takes than it must.
+async fn rush() -> f64 {
+    const LIMIT: usize = 20;
+    const WINDOW: Duration = Duration::from_secs(2);
+    let stage = Stage::new(&INTEGRATIONS).await;
+    stage
+        .home
+        .set("budget", "[defaults.trust]\nnew_keys_per_day = 0\n");
+    let all: Vec<_> = (0..60).map(|it| valid(&format!("rush {it}"))).collect();
+    for (index, certificate) in all.iter().enumerate() {
+        let (name, _) = INTEGRATIONS[index % 4];
+        stage
+            .home
+            .put(name, &format!("{index}.pem"), &certificate.pem);
+    }
+    stage
+        .sendgrid
+        .limit_rate(Some(RateLimit::new(u32::try_from(LIMIT).unwrap(), WINDOW)));
+    let daemon = stage.start().await;
+    stage
+        .sendgrid_has(&daemon, "all sixty are stored", |it| {
+            it.rows().count() == 60
+        })
+        .await;
+    daemon.has_compared().await;
+    daemon
+        .shows("all are in step", |it| {
+            let all = it["integrations"].as_array().unwrap();
+            all.iter()
+                .all(|it| it["in_step"] == true && it["trusted"] == 15)
+        })
+        .await;
+
+    let history = stage.sendgrid.history();
+    assert_eq!(history.answered(429).count(), 0, "{history}");
+    for certificate in &all {
+        stage.assert_one_row(certificate);
+    }
+    stage.assert_well_behaved();
+    // A list before and one after the posts of each integration.
+    let needed = all.len() + 2 * INTEGRATIONS.len();
+    let windows = u32::try_from(needed.div_ceil(LIMIT) - 1).unwrap();
+    let first = history.requests().next().unwrap().at;
+    let last = history.requests().last().unwrap().at;
+    let took = last.duration_since(first);
+    took.as_secs_f64() / (windows * WINDOW).as_secs_f64()
+}
+
+#[tokio::test]
+async fn our_own_ceiling_is_a_minutes_worth_at_once_and_then_even() {
+    const CEILING: usize = 30;
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set(
+        "ceiling",
+        &format!("[accounts.default]\nrequests_per_minute = {CEILING}\n"),
+    );
+    let daemon = stage.start().await;
+    for wanted in 1..=CEILING + 1 {
+        daemon.signal(Signal::USR1);
+        stage
+            .sendgrid_has(&daemon, &format!("request {wanted} is made"), |it| {
+                it.history().requests().count() >= wanted
+            })
+            .await;
+    }
+    let history = stage.sendgrid.history();
+    let at: Vec<_> = history.requests().map(|it| it.at).collect();
+    let took = at[CEILING].duration_since(at[0]);
+    let interval = Duration::from_secs(60) / 30;
+    assert!(took + Duration::from_millis(10) >= interval, "{took:?}");
+}
+
+/// Somebody else uses the limit up, so that the daemon's next request gets a 429: none follows before the reset.
+async fn used_up_by_others(rate: RateLimit) {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    stage.sendgrid.limit_rate(Some(rate));
+    for attempt in 0..5 {
+        use_up(&stage, &daemon, rate.limit).await;
+        let certificate = valid("limited");
+        let name = format!("{attempt}.pem");
+        stage.home.put("okta", &name, &certificate.pem);
+        daemon.shows_state("okta", &certificate, "trusted").await;
+        stage.assert_one_row(&certificate);
+        stage.assert_well_behaved();
+        if stage.sendgrid.history().answered(429).count() > 0 {
+            let metrics = daemon.metrics().await;
+            let limit = metrics.value(
+                "sso_certd_api_rate_limit_requests",
+                &[("account", "default")],
+            );
+            assert_eq!(limit, Some(f64::from(rate.limit)));
+            return;
+        }
+    }
+    daemon.fail("one of five requests gets a 429");
+}
+
+async fn use_up(stage: &Stage, daemon: &Daemon, limit: u32) {
+    let address = stage.sendgrid.address();
+    let request = format!(
+        "GET /v3/scopes HTTP/1.1\r\nHost: sendgrid\r\nAccept: */*\r\nAuthorization: Bearer {KEY}\r\nConnection: close\r\n\r\n"
+    );
+    for _ in 0..limit {
+        match exchange(address, &request).await {
+            Ok((200 | 429, _)) => {}
+            other => daemon.fail(&format!("the simulator answers, not {other:?}")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_429_with_an_epoch_nothing_is_asked_before_it() {
+    used_up_by_others(RateLimit::new(4, Duration::from_secs(3))).await;
+}
+
+#[tokio::test]
+async fn after_a_429_with_a_delta_nothing_is_asked_before_it() {
+    used_up_by_others(RateLimit::new(4, Duration::from_secs(3)).reset(ResetStyle::Delta)).await;
+}
+
+#[tokio::test]
+async fn after_a_429_with_retry_after_nothing_is_asked_before_it() {
+    let rate = RateLimit::new(4, Duration::from_secs(3)).retry_after(RetryAfter::Seconds);
+    used_up_by_others(rate).await;
+}

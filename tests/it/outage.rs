@@ -1,0 +1,244 @@
+//! SendGrid refuses, blocks or is not there: it is said, the others go on, and all recovers by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::certificates::valid;
+use crate::harness::{ADFS, Home, KEY, OKTA, Stage, integration, quoted, state_of};
+use crate::simulator::{
+    Account, Commit, Fault, Integration, Listening, Operation, Options, Reply, Rule, SCOPES,
+    Simulator,
+};
+
+const ACCOUNT: [(&str, &str); 1] = [("account", "default")];
+
+#[tokio::test]
+async fn a_corrected_key_file_is_taken_up_without_a_restart() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    // Long enough that only the changed file can be what wakes it.
+    stage.home.set("probe", "[delivery]\nprobe = \"1h\"\n");
+    stage.home.write_key("SG.wrong");
+    let certificate = valid("patient");
+    stage.home.put("okta", "patient.pem", &certificate.pem);
+    let daemon = stage.start().await;
+    daemon
+        .measures("sso_certd_api_key_valid", &ACCOUNT, 0.0)
+        .await;
+    let status = daemon
+        .shows("the key needs a person", |it| it["needs_person"] == true)
+        .await;
+    let attention = integration(&status, "okta")["attention"].to_string();
+    assert!(attention.contains("api_key"), "{attention}");
+    assert_eq!(stage.sendgrid.rows().len(), 0);
+    daemon.logged("(401)").await;
+
+    stage.home.write_key(KEY);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    daemon
+        .measures("sso_certd_api_key_valid", &ACCOUNT, 1.0)
+        .await;
+    daemon
+        .shows("all is well", |it| it["needs_person"] == false)
+        .await;
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_key_replaced_at_both_ends_loses_nothing() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    stage.home.write_key("SG.another");
+    stage.sendgrid.rotate_key("default", 1, "SG.another");
+    let certificate = valid("rotated");
+    stage.home.put("okta", "rotated.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn started_while_sendgrid_is_away_it_is_ready_says_so_and_recovers() {
+    for away in [Listening::Closed, Listening::Silent] {
+        let stage = Stage::new(&[("okta", OKTA)]).await;
+        stage
+            .home
+            .set("short", "[accounts.default]\nrequest_timeout = \"300ms\"\n");
+        let certificate = valid("early");
+        stage.home.put("okta", "early.pem", &certificate.pem);
+        stage.sendgrid.listen(away).await;
+        let daemon = stage.start().await;
+        assert_eq!(daemon.get("/readyz").await.0, 200);
+        assert_eq!(daemon.get("/livez").await.0, 200);
+        let status = daemon
+            .shows("the failure is told", |it| {
+                integration(it, "okta")["failure"]["text"].is_string()
+            })
+            .await;
+        assert_ne!(status["mark"], "fine", "{status:#}");
+        assert!(status["accounts"][0]["failures"].as_u64() >= Some(1));
+        daemon
+            .has_counted("sso_certd_integration_reconcile_failures_total", &[])
+            .await;
+        let in_step = daemon
+            .metrics()
+            .await
+            .value("sso_certd_integration_in_step", &[]);
+        assert_ne!(in_step, Some(1.0), "nothing was compared yet");
+
+        stage.sendgrid.listen(Listening::Open).await;
+        daemon.shows_state("okta", &certificate, "trusted").await;
+        daemon.shows("all is well", |it| it["mark"] == "fine").await;
+        stage.assert_one_row(&certificate);
+        stage.assert_well_behaved();
+    }
+}
+
+#[tokio::test]
+async fn a_temporary_block_is_waited_out() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let block = Fault::new(Commit::Never, Reply::TemporaryBlock);
+    stage.sendgrid.script(Rule::always(block).times(2));
+    let certificate = valid("blocked");
+    stage.home.put("okta", "blocked.pem", &certificate.pem);
+    let daemon = stage.start().await;
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    let history = stage.sendgrid.history();
+    assert_eq!(history.answered(403).count(), 2, "{history}");
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_create_is_told_and_recovers() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .sendgrid
+        .set_scopes("default", 1, &["sso.settings.read"]);
+    let certificate = valid("scoped");
+    stage.home.put("okta", "scoped.pem", &certificate.pem);
+    let daemon = stage.start().await;
+    daemon
+        .shows("the failure is told", |it| {
+            let failure = &integration(it, "okta")["failure"]["text"];
+            failure.as_str().is_some_and(|it| it.contains("403"))
+        })
+        .await;
+    stage
+        .sendgrid
+        .set_scopes("default", 1, &["sso.settings.read", "sso.settings.create"]);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn an_integration_that_is_not_there_stops_nobody_else() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.integration("gone", ADFS);
+    let (good, lost) = (valid("good"), valid("lost"));
+    stage.home.put("okta", "good.pem", &good.pem);
+    stage.home.put("gone", "lost.pem", &lost.pem);
+    let daemon = stage.start().await;
+    daemon.shows_state("okta", &good, "trusted").await;
+    let status = daemon
+        .shows("the missing one is told", |it| {
+            let attention = integration(it, "gone")["attention"].to_string();
+            attention.contains("integration_missing")
+        })
+        .await;
+    assert_eq!(integration(&status, "okta")["attention"].to_string(), "[]");
+    let second = valid("second");
+    stage.home.put("okta", "second.pem", &second.pem);
+    daemon.shows_state("okta", &second, "trusted").await;
+    assert_eq!(
+        stage.sendgrid.history().posts_of(lost.fingerprint).count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_failing_list_is_never_an_empty_one() {
+    for reply in [
+        Reply::EmptyBody,
+        Reply::HtmlBody,
+        Reply::CutBody,
+        Reply::InvalidJson,
+    ] {
+        let stage = Stage::new(&[("okta", OKTA)]).await;
+        let certificate = valid("listed");
+        stage.home.put("okta", "listed.pem", &certificate.pem);
+        let daemon = stage.start().await;
+        daemon.shows_state("okta", &certificate, "trusted").await;
+
+        stage
+            .sendgrid
+            .script(Rule::always(Fault::reply(reply.clone())).on(Operation::List));
+        daemon.signal(rustix::process::Signal::USR1);
+        let status = daemon
+            .shows("the failure is told", |it| {
+                integration(it, "okta")["failure"]["text"].is_string()
+            })
+            .await;
+        let state = state_of(&status, "okta", certificate.fingerprint);
+        assert_eq!(state.as_deref(), Some("trusted"), "{reply:?}");
+        stage.sendgrid.be_well();
+        daemon.has_compared().await;
+        stage.assert_one_row(&certificate);
+        assert_eq!(stage.sendgrid.history().writes().count(), 1, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_whose_requests_hang_delays_no_other() {
+    let account = |name: &str, key: &str, id: &str| {
+        Account::new(name)
+            .key(key, &SCOPES)
+            .integration(Integration::new(name, id))
+    };
+    let sendgrid = Simulator::start(Options {
+        accounts: vec![account("default", KEY, OKTA), account("eu", "SG.eu", ADFS)],
+        ..Options::default()
+    })
+    .await;
+    let home = Home::new(&sendgrid.url());
+    home.integration("okta", OKTA);
+    home.write("key-eu", "SG.eu", 0o600);
+    home.make_directory("certificates/eu");
+    let (key, directory) = (quoted(&home.path("key-eu")), quoted(&home.directory("eu")));
+    let url = sendgrid.url();
+    home.set(
+        "eu",
+        &format!(
+            "[accounts.eu]\napi_key_file = {key}\nrequest_timeout = \"5s\"\nbase_url = \"{url}\"\n\
+             [integrations.eu]\naccount = \"eu\"\nintegration_id = \"{ADFS}\"\ndirectory = {directory}\n"
+        ),
+    );
+    let stage = Stage {
+        sendgrid: Arc::new(sendgrid),
+        home,
+    };
+    let silence = Fault::new(Commit::Never, Reply::Silence);
+    stage
+        .sendgrid
+        .script(Rule::always(silence).by_account("eu"));
+    let daemon = stage.start().await;
+    let certificate = valid("quick");
+    let moved = Instant::now();
+    stage.home.put("okta", "quick.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    let history = stage.sendgrid.history();
+    let post = history.posts_of(certificate.fingerprint).next().unwrap();
+    let took = post.at.duration_since(moved);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+
+    stage.sendgrid.be_well();
+    let later = valid("later");
+    stage.home.put("eu", "later.pem", &later.pem);
+    daemon.shows_state("eu", &later, "trusted").await;
+    let history = stage.sendgrid.history();
+    let post = history.posts_of(later.fingerprint).next().unwrap();
+    assert_eq!(post.client.as_deref(), Some("eu/1"), "by its own key");
+    stage.assert_well_behaved();
+}

@@ -1,0 +1,140 @@
+//! The answer to a POST is lost: nobody knows whether the certificate is stored, and still there is one row in the end.
+
+use std::time::Duration;
+
+use crate::certificates::valid;
+use crate::harness::{ADFS, OKTA, Stage};
+use crate::simulator::{Fault, Operation, Reply, Rule};
+
+const OPEN: &str = "sso_certd_integration_open_intents";
+const LABELS: [(&str, &str); 2] = [("integration", "okta"), ("account", "default")];
+
+/// The row is stored, and the client sees `fault`: one POST, one row, no open intent.
+async fn stored_and_lost(fault: Fault) {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .home
+        .set("short", "[accounts.default]\nrequest_timeout = \"500ms\"\n");
+    stage.sendgrid.script(Rule::next(Operation::Create, fault));
+    let daemon = stage.start().await;
+    let certificate = valid("lost");
+    stage.home.put("okta", "lost.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    daemon.measures(OPEN, &LABELS, 0.0).await;
+    assert_eq!(daemon.stop().await, 0);
+    let history = stage.sendgrid.history();
+    let posts = history.posts_of(certificate.fingerprint).count();
+    assert_eq!(posts, 1, "{history}");
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn stored_and_the_connection_closed_is_one_row() {
+    stored_and_lost(Fault::commit_then_close()).await;
+}
+
+#[tokio::test]
+async fn stored_and_reset_is_one_row() {
+    stored_and_lost(Fault::reply(Reply::Reset)).await;
+}
+
+#[tokio::test]
+async fn stored_and_never_answered_is_one_row() {
+    stored_and_lost(Fault::commit_then_silence()).await;
+}
+
+#[tokio::test]
+async fn stored_and_a_server_error_is_one_row() {
+    stored_and_lost(Fault::commit_then(500)).await;
+}
+
+#[tokio::test]
+async fn stored_and_a_body_cut_short_is_one_row() {
+    stored_and_lost(Fault::reply(Reply::CutBody)).await;
+}
+
+#[tokio::test]
+async fn stored_and_an_empty_body_is_one_row() {
+    stored_and_lost(Fault::reply(Reply::EmptyBody)).await;
+}
+
+#[tokio::test]
+async fn stored_and_a_web_page_is_one_row() {
+    stored_and_lost(Fault::reply(Reply::HtmlBody)).await;
+}
+
+#[tokio::test]
+async fn stored_and_invalid_json_is_one_row() {
+    stored_and_lost(Fault::reply(Reply::InvalidJson)).await;
+}
+
+#[tokio::test]
+async fn what_never_arrived_is_sent_again_after_the_settle_window_only() {
+    let settle = Duration::from_millis(600);
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set("settle", "[delivery]\nsettle = \"600ms\"\n");
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::Create, Fault::close_before_commit()));
+    let daemon = stage.start().await;
+    let certificate = valid("never");
+    stage.home.put("okta", "never.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    daemon.measures(OPEN, &LABELS, 0.0).await;
+    let history = stage.sendgrid.history();
+    let posts: Vec<_> = history.posts_of(certificate.fingerprint).collect();
+    assert_eq!(posts.len(), 2, "{history}");
+    let between = posts[1].at.duration_since(posts[0].at);
+    assert!(between >= settle, "{between:?}: {history}");
+    let lists = history
+        .of(Operation::List)
+        .filter(|it| it.at > posts[0].at && it.at < posts[1].at);
+    assert!(lists.count() >= 2, "{history}");
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn what_is_stored_late_but_within_the_window_is_one_row() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set("settle", "[delivery]\nsettle = \"2s\"\n");
+    let late = Fault::close_then_commit_after(Duration::from_millis(500));
+    stage.sendgrid.script(Rule::next(Operation::Create, late));
+    let daemon = stage.start().await;
+    let certificate = valid("late");
+    stage.home.put("okta", "late.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "settling").await;
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    daemon.measures(OPEN, &LABELS, 0.0).await;
+    let history = stage.sendgrid.history();
+    assert_eq!(history.count(Operation::Create), 1, "{history}");
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn while_one_integration_settles_another_is_served_at_once() {
+    let stage = Stage::new(&[("okta", OKTA), ("adfs", ADFS)]).await;
+    stage.home.set("settle", "[delivery]\nsettle = \"60s\"\n");
+    let lost = Fault::close_before_commit();
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::Create, lost).within(OKTA));
+    let daemon = stage.start().await;
+    let (stuck, quick) = (valid("stuck"), valid("quick"));
+    stage.home.put("okta", "stuck.pem", &stuck.pem);
+    daemon.shows_state("okta", &stuck, "settling").await;
+    daemon.measures(OPEN, &LABELS, 1.0).await;
+
+    stage.home.put("adfs", "quick.pem", &quick.pem);
+    let moved = tokio::time::Instant::now();
+    daemon.shows_state("adfs", &quick, "trusted").await;
+    let history = stage.sendgrid.history();
+    let post = history.posts_of(quick.fingerprint).next().unwrap();
+    let took = post.at.duration_since(moved);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(history.posts_of(stuck.fingerprint).count(), 1);
+    daemon.shows_state("okta", &stuck, "settling").await;
+    stage.assert_well_behaved();
+}
