@@ -32,3 +32,4 @@ mod secrets;
 mod simulator;
 mod unknown;
 mod watch;
+mod watching;
