@@ -69,6 +69,12 @@ pub struct Compared {
     pub halt: Option<Halt>,
 }
 
+/// A list, and when it was asked for. Nothing younger than that is known from it, however late it is read.
+struct Listed {
+    rows: Vec<Row>,
+    asked: Moment,
+}
+
 /// One pass of one integration.
 pub struct Course<'a, H> {
     /// Which integration.
@@ -97,9 +103,9 @@ impl<H: Hands> Course<'_, H> {
             }
             self.store(book, entries).await?;
         }
-        let rows = self.hands.list().await?;
-        self.settle(&rows).await?;
-        let plan = self.plan(look, &rows);
+        let listed = self.list().await?;
+        self.settle(&listed).await?;
+        let plan = self.plan(look, &listed.rows);
         if plan.actions.is_empty() {
             return Ok(Compared {
                 plan,
@@ -117,11 +123,11 @@ impl<H: Hands> Course<'_, H> {
                 halt,
             });
         }
-        let rows = self.hands.list().await?;
-        self.settle(&rows).await?;
+        let listed = self.list().await?;
+        self.settle(&listed).await?;
         let change = self.last_change(&plan.actions, &started);
         Ok(Compared {
-            plan: self.plan(look, &rows),
+            plan: self.plan(look, &listed.rows),
             change,
             halt,
         })
@@ -203,22 +209,27 @@ impl<H: Hands> Course<'_, H> {
         (applied, None)
     }
 
+    async fn list(&mut self) -> Result<Listed, Halt> {
+        let asked = self.hands.now();
+        let rows = self.hands.list().await?;
+        Ok(Listed { rows, asked })
+    }
+
     /// Settles the book by a list; what seems gone is asked about by id first.
-    async fn settle(&mut self, rows: &[Row]) -> Result<(), Halt> {
+    async fn settle(&mut self, Listed { rows, asked }: &Listed) -> Result<(), Halt> {
         let delivery = &self.policy.delivery;
         let mut reads = BTreeMap::new();
-        for id in suspects(self.book, rows, delivery, &self.hands.now()) {
+        for id in suspects(self.book, rows, delivery, asked) {
             let read = self.hands.read(&id).await?;
             reads.insert(id, read);
         }
         let mut book = self.book.clone();
-        let now = &self.hands.now();
-        let entries = settle(&mut book, rows, &reads, delivery, now).map_err(|Unreachable| {
+        let entries = settle(&mut book, rows, &reads, delivery, asked).map_err(|Unreachable| {
             let text = "everything we know of it is gone at once, and SendGrid answers 404 for each: is it the right \
                         account and integration_id?";
             Halt::Missing(text.to_owned())
         })?;
-        book.tidy(now);
+        book.tidy(asked);
         self.store(book, entries).await
     }
 
