@@ -238,6 +238,25 @@ fn an_empty_list_changes_no_state_when_everything_is_gone_at_once() {
 }
 
 #[test]
+fn an_empty_list_changes_no_state_though_one_was_missed_before_the_others() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let rows = world.rows.clone();
+    world.rows.retain(|it| it.certificate() != Some(&a)); // a replica that lags
+    world.pass();
+    world.rows.clear(); // another account
+    world.sleep(2 * MINUTE);
+    world.pass();
+    world.sleep(2 * MINUTE);
+    assert_eq!(world.observe().unwrap_err(), Unreachable);
+    world.rows = rows;
+    world.pass();
+    assert_eq!((world.state(&a), world.state(&b)), ("trusted", "trusted"));
+}
+
+#[test]
 fn a_row_of_ours_with_another_certificate_is_replaced_and_left_alone() {
     let mut world = World::new();
     let (ours, other) = (
