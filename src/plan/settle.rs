@@ -40,6 +40,20 @@ pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
     })
 }
 
+/// Takes a book up that another process left. It may have made its POST in its last moment, however old the intent is:
+/// from now on the window has at least `settle` left.
+pub fn resume(book: &mut Book, delivery: &DeliveryPolicy, now: &Moment) {
+    for belief in book.beliefs.values_mut() {
+        let window = settle_window(belief.posts, delivery);
+        if let Standing::Intent(intent) = &mut belief.standing {
+            let left = window.saturating_sub(now.elapsed_since(&intent.at));
+            if left < delivery.settle {
+                intent.at = now.clone();
+            }
+        }
+    }
+}
+
 /// The ids that a GET must be asked about before [`settle`] can conclude that they are gone.
 pub fn suspects(
     book: &Book,
