@@ -36,8 +36,8 @@
 //!   nothing.
 //! - [`view`]: the [`Snapshot`](view::snapshot::Snapshot) and everything drawn from it.
 //! - [`config`]: TOML becomes the settings that the others define.
-//! - [`daemon`]: the wiring. [`daemon::pass`] is one pass, [`daemon::worker`] runs them for an account,
-//!   [`daemon::generation`] starts what one configuration needs.
+//! - [`daemon`]: the wiring. [`daemon::course`] is the order of a pass, [`daemon::pass`] makes one,
+//!   [`daemon::worker`] runs them for an account, [`daemon::generation`] starts what one configuration needs.
 //! - [`cli`]: what can be typed.
 //!
 //! A layer imports only what stands above it in this list; `adapter` and `view` do not know each other. A test holds that.

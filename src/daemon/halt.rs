@@ -36,7 +36,8 @@ impl PassEnd {
 }
 
 /// Why a pass stopped short.
-pub(super) enum Halt {
+#[derive(Debug)]
+pub enum Halt {
     /// Nothing may be asked now.
     Closed(Closed),
     /// Something failed: what, in words.

@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod calls;
+pub mod course;
 pub mod desk;
 pub mod generation;
 pub mod halt;

@@ -1,33 +1,34 @@
 //! A pass of one integration: read everything, decide with a pure function, act in order, tell once.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use crate::adapter::sendgrid::{Failure, ReadAnswer};
+use crate::adapter::ledger::Ledger;
+use crate::adapter::sendgrid::{CallError, ReadAnswer};
 use crate::config::IntegrationSettings;
+use crate::daemon::calls::CreateAnswer;
+use crate::daemon::course::{Compared, Course, Hands};
 use crate::daemon::halt::{Halt, PassEnd, judge};
 use crate::daemon::inbox::Trigger;
-use crate::daemon::link::Link;
-use crate::daemon::outcome::outcome_of;
+use crate::daemon::link::{Link, Ticket};
 use crate::daemon::publish::{publish, publish_failure};
 use crate::daemon::quiet::ask_for_quiet_look;
 use crate::daemon::shared::Shared;
 use crate::daemon::source::{LookRequest, Sight, ask_for_look};
 use crate::daemon::tell;
-use crate::domain::{CertificateId, Fingerprint, IntegrationName, Moment, Row, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, IntegrationId, IntegrationName, Moment, Row, Timestamp,
+};
 use crate::intake::canonical_pem;
-use crate::plan::book::{Book, Standing};
-use crate::plan::entry::{Entry, What};
+use crate::plan::book::Book;
+use crate::plan::entry::Entry;
 use crate::plan::gate::Operation;
 use crate::plan::rollover::{Action, Inputs, Plan, plan};
-use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
-use crate::plan::source::note_source;
+use crate::plan::settle::ReadBack;
 use crate::plan::state::State;
 use crate::plan::why::Why;
-use crate::view::snapshot::LastChange;
 
 /// One integration, as its passes need it.
 pub struct Subject {
@@ -67,16 +68,8 @@ struct Pass<'a> {
     trigger: Trigger,
 }
 
-/// A comparison with SendGrid, and what was done about it.
-struct Compared {
-    plan: Plan,
-    change: Option<LastChange>,
-    /// Why uploads stopped short, although everything was compared.
-    halt: Option<Halt>,
-}
-
 impl Pass<'_> {
-    async fn run(mut self) -> (PassEnd, Option<Timestamp>) {
+    async fn run(self) -> (PassEnd, Option<Timestamp>) {
         self.link.begin_pass();
         let path: PathBuf = self.subject.settings.directory.directory.clone();
         let (source, name) = (&self.subject.source, &self.subject.name);
@@ -86,7 +79,20 @@ impl Pass<'_> {
             ask_for_look(source, name, &path).await
         };
         self.link.beat();
-        match self.compare(&sight).await {
+        let mut hands = Daemon {
+            link: self.link,
+            shared: self.shared,
+            name: &self.subject.name,
+            integration: self.subject.settings.integration_id,
+        };
+        let course = Course {
+            name: &self.subject.name,
+            hands: &mut hands,
+            book: &mut self.subject.book,
+            policy: &self.subject.settings.policy,
+            trigger: self.trigger,
+        };
+        match course.run(sight.as_deref().ok()).await {
             Ok(compared) => self.end_compared(compared),
             Err(halt) => self.end_uncompared(halt, &sight),
         }
@@ -131,219 +137,23 @@ impl Pass<'_> {
         (end, due)
     }
 
-    async fn compare(&mut self, sight: &Sight) -> Result<Compared, Halt> {
-        if let Ok(look) = sight {
-            let mut book = self.subject.book.clone();
-            let entries = note_source(&mut book, look, &self.shared.clock.now());
-            if self.trigger == Trigger::Command {
-                book.lift_holds();
-            }
-            self.store(book, entries).await?;
-        }
-        let rows = self.list().await?;
-        self.settle(&rows).await?;
-        let plan = self.plan(sight, &rows);
-        if plan.actions.is_empty() {
-            return Ok(Compared {
-                plan,
-                change: None,
-                halt: None,
-            });
-        }
-        tracing::info!(
-            "Plan: {} to upload for {}",
-            plan.actions.len(),
-            self.subject.name
-        );
-        let started = self.shared.clock.now();
-        let (applied, halt) = self.apply(&plan.actions).await;
-        if applied == 0 {
-            return Ok(Compared {
-                plan,
-                change: None,
-                halt,
-            });
-        }
-        let rows = self.list().await?;
-        self.settle(&rows).await?;
-        let change = self.last_change(&plan.actions, &started);
-        Ok(Compared {
-            plan: self.plan(sight, &rows),
-            change,
-            halt,
-        })
-    }
-
-    /// The last of these uploads that was read back.
-    fn last_change(&self, actions: &[Action], started: &Moment) -> Option<LastChange> {
-        let is_there = |it: &Fingerprint| {
-            let belief = self.subject.book.beliefs.get(it);
-            belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
-        };
-        let now = self.shared.clock.now();
-        let fingerprint = actions
-            .iter()
-            .rev()
-            .map(|it| it.certificate().fingerprint())
-            .find(is_there)?;
-        let took = now.elapsed_since(started);
-        Some(LastChange {
-            at: now.wall,
-            what: "uploaded".to_owned(),
-            fingerprint,
-            took,
-        })
-    }
-
-    /// Carries the actions out, one by one: intent made durable, request, outcome made durable. How many requests were
-    /// made, and why it stopped short, if it did.
-    async fn apply(&mut self, actions: &[Action]) -> (usize, Option<Halt>) {
-        let mut applied = 0;
-        for action in actions {
-            let Action::Upload {
-                certificate,
-                evidence,
-                is_new_key,
-                stamp,
-            } = action;
-            let integration = self.subject.settings.integration_id;
-            let ticket = match self.link.enter(Operation::Create, Some(integration)).await {
-                Ok(ticket) => ticket,
-                Err(closed) => return (applied, Some(closed.into())),
-            };
-            let now = self.shared.clock.now();
-            let mut book = self.subject.book.clone();
-            book.intend(certificate, *is_new_key, &now);
-            let key = if *is_new_key { "new key" } else { "known key" };
-            let detail = format!("{key}, evidence: {evidence}, after {}", self.trigger);
-            let entry = Entry::new(
-                now.wall,
-                What::Accepted,
-                Some(certificate.fingerprint()),
-                detail,
-            );
-            if let Err(halt) = self.store(book, vec![entry]).await {
-                self.count(action, "blocked");
-                return (applied, Some(halt));
-            }
-            let answer = self
-                .link
-                .create(ticket, integration, &canonical_pem(certificate.der()))
-                .await;
-            applied += 1;
-            let (outcome, word) = outcome_of(&answer);
-            self.count(action, word);
-            let mut book = self.subject.book.clone();
-            let entries = book.record(
-                certificate.fingerprint(),
-                &outcome,
-                stamp,
-                &self.shared.clock.now(),
-            );
-            if let Err(halt) = self.store(book, entries).await {
-                return (applied, Some(halt));
-            }
-            let Err(error) = answer.result else { continue };
-            tell::upload_failed(&self.subject.name, certificate, &error);
-            if matches!(error.failure, Failure::Refused { .. }) {
-                continue; // this certificate alone; the others go on
-            }
-            // The read-back settles what is unknown; a failure that nothing settles is the pass's.
-            let is_known = error.failure.certainly_not_done();
-            return (applied, is_known.then(|| Halt::from(error)));
-        }
-        (applied, None)
-    }
-
-    fn count(&self, action: &Action, result: &str) {
-        self.shared
-            .metrics
-            .acted(self.link.name().as_str(), action.word(), result);
-    }
-
-    async fn list(&mut self) -> Result<Vec<Row>, Halt> {
-        let integration = self.subject.settings.integration_id;
-        let ticket = self.link.enter(Operation::List, Some(integration)).await?;
-        Ok(self.link.list(ticket, integration).await?)
-    }
-
-    /// Settles the book by a list; what seems gone is asked about by id first.
-    async fn settle(&mut self, rows: &[Row]) -> Result<(), Halt> {
-        let delivery = self.subject.settings.policy.delivery;
-        let mut reads = BTreeMap::new();
-        for id in suspects(
-            &self.subject.book,
-            rows,
-            &delivery,
-            &self.shared.clock.now(),
-        ) {
-            let read = self.read_back(&id).await?;
-            reads.insert(id, read);
-        }
-        let mut book = self.subject.book.clone();
-        let now = self.shared.clock.now();
-        let entries = settle(&mut book, rows, &reads, &delivery, &now).map_err(|Unreachable| {
-            let text = "everything we know of it is gone at once, and SendGrid answers 404 for each: is it the right \
-                        account and integration_id?";
-            Halt::Missing(text.to_owned())
-        })?;
-        book.tidy(&now);
-        self.store(book, entries).await
-    }
-
-    async fn read_back(&mut self, id: &CertificateId) -> Result<ReadBack, Halt> {
-        let integration = self.subject.settings.integration_id;
-        let ticket = self.link.enter(Operation::Read, Some(integration)).await?;
-        Ok(match self.link.read(ticket, integration, id).await {
-            Ok(ReadAnswer::NotThere) => ReadBack::NotThere,
-            Ok(ReadAnswer::There(row)) => row
-                .certificate()
-                .map_or(ReadBack::Unclear, |it| ReadBack::Holds(it.fingerprint())),
-            Err(_) => ReadBack::Unclear,
-        })
-    }
-
-    fn plan(&self, sight: &Sight, rows: &[Row]) -> Plan {
-        plan(&Inputs {
-            look: sight.as_deref().ok(),
-            rows,
-            book: &self.subject.book,
-            policy: &self.subject.settings.policy,
-            is_skewed: self.link.is_skewed(),
-            now: &self.shared.clock.now(),
-        })
-    }
-
     /// What can be said without a fresh list: what would go up waits until `until`.
     fn plan_without_list(&self, sight: &Sight, until: Option<Timestamp>) -> Option<Plan> {
         self.subject.book.first_list?;
         let rows = self.subject.book.as_listed();
-        let mut plan = self.plan(sight, &rows);
+        let mut plan = plan(&Inputs {
+            look: sight.as_deref().ok(),
+            rows: &rows,
+            book: &self.subject.book,
+            policy: &self.subject.settings.policy,
+            is_skewed: self.link.is_skewed(),
+            now: &self.shared.clock.now(),
+        });
         plan.actions.clear();
         if let Some(until) = until {
             hold_back(&mut plan, until);
         }
         Some(plan)
-    }
-
-    /// Makes a new book durable, and believes it only then.
-    async fn store(&mut self, book: Book, entries: Vec<Entry>) -> Result<(), Halt> {
-        if book == self.subject.book && entries.is_empty() {
-            return Ok(());
-        }
-        let id = self.subject.settings.integration_id;
-        let (before, after, told) = (self.subject.book.clone(), book.clone(), entries.clone());
-        let saved = self
-            .shared
-            .ledger
-            .write(move |it| it.save(id, &before, &after, &entries))
-            .await;
-        saved.map_err(|it| Halt::Failed(it.to_string()))?;
-        for entry in &told {
-            tell::entry(&self.subject.name, &book, entry);
-        }
-        self.subject.book = book;
-        Ok(())
     }
 }
 
@@ -356,5 +166,73 @@ fn hold_back(plan: &mut Plan, until: Timestamp) {
     {
         item.state = State::Waiting;
         item.why = Why::Backoff { until };
+    }
+}
+
+/// The daemon's own hands: SendGrid behind the account's gate, the ledger, the log and the counters.
+struct Daemon<'a> {
+    link: &'a mut Link,
+    shared: &'a Shared,
+    name: &'a IntegrationName,
+    integration: IntegrationId,
+}
+
+impl Hands for Daemon<'_> {
+    type Leave = Ticket;
+
+    fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
+    fn is_skewed(&self) -> bool {
+        self.link.is_skewed()
+    }
+
+    async fn save(&mut self, before: &Book, after: &Book, entries: &[Entry]) -> Result<(), Halt> {
+        let id = self.integration;
+        let (old, new, added) = (before.clone(), after.clone(), entries.to_vec());
+        let save = move |it: &mut Ledger| it.save(id, &old, &new, &added);
+        let saved = self.shared.ledger.write(save).await;
+        saved.map_err(|it| Halt::Failed(it.to_string()))?;
+        for entry in entries {
+            tell::entry(self.name, after, entry);
+        }
+        Ok(())
+    }
+
+    async fn list(&mut self) -> Result<Vec<Row>, Halt> {
+        let integration = self.integration;
+        let ticket = self.link.enter(Operation::List, Some(integration)).await?;
+        Ok(self.link.list(ticket, integration).await?)
+    }
+
+    async fn read(&mut self, id: &CertificateId) -> Result<ReadBack, Halt> {
+        let integration = self.integration;
+        let ticket = self.link.enter(Operation::Read, Some(integration)).await?;
+        Ok(match self.link.read(ticket, integration, id).await {
+            Ok(ReadAnswer::NotThere) => ReadBack::NotThere,
+            Ok(ReadAnswer::There(row)) => row
+                .certificate()
+                .map_or(ReadBack::Unclear, |it| ReadBack::Holds(it.fingerprint())),
+            Err(_) => ReadBack::Unclear,
+        })
+    }
+
+    async fn enter_create(&mut self) -> Result<Ticket, Halt> {
+        let integration = Some(self.integration);
+        Ok(self.link.enter(Operation::Create, integration).await?)
+    }
+
+    async fn create(&mut self, ticket: Ticket, certificate: &Certificate) -> CreateAnswer {
+        let pem = canonical_pem(certificate.der());
+        self.link.create(ticket, self.integration, &pem).await
+    }
+
+    fn note(&mut self, action: &Action, result: &'static str, error: Option<&CallError>) {
+        let account = self.link.name().as_str();
+        self.shared.metrics.acted(account, action.word(), result);
+        if let Some(error) = error {
+            tell::upload_failed(self.name, action.certificate(), error);
+        }
     }
 }

@@ -75,7 +75,7 @@ pub enum Standing {
 /// A POST whose outcome is unknown. Durable before the POST is made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Intent {
-    /// When.
+    /// When it was made; once it was answered or given up, when that was. It may arrive late, and is late from then on.
     pub at: Moment,
     /// The id of a 2xx answer, until the list shows it.
     pub id: Option<CertificateId>,
@@ -232,7 +232,8 @@ impl Book {
         }
     }
 
-    /// Takes in what a POST came to. After an unknown outcome the intent stays open, and its window begins now.
+    /// Takes in what a POST came to. While that is unknown the intent stays open, and its window begins anew: a machine
+    /// may have slept for hours between the intent and the request.
     pub fn record(
         &mut self,
         fingerprint: Fingerprint,
@@ -244,6 +245,9 @@ impl Book {
             return Vec::new();
         };
         let entry = |what, detail: String| Entry::new(now.wall, what, Some(fingerprint), detail);
+        if let Standing::Intent(intent) = &mut belief.standing {
+            intent.at = now.clone();
+        }
         match outcome {
             PostOutcome::Answered { id, took } => {
                 if let Standing::Intent(intent) = &mut belief.standing {
@@ -255,9 +259,6 @@ impl Book {
                 )]
             }
             PostOutcome::Unknown(why) => {
-                if let Standing::Intent(intent) = &mut belief.standing {
-                    intent.at = now.clone();
-                }
                 vec![entry(What::Uploaded, format!("{why}, not sent again"))]
             }
             PostOutcome::NotStored(why) => {

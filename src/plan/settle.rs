@@ -21,7 +21,7 @@ pub enum ReadBack {
     Unclear,
 }
 
-/// Every row we know is gone at once, and each GET says 404: a wrong account or id, not a hundred deletions.
+/// Every row we know is missing from an empty list, and GET says 404: a wrong account or id, not a hundred deletions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unreachable;
 
@@ -38,6 +38,20 @@ pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
     step.map_or(delivery.settle, |it| {
         delivery.settle.max(Duration::from_secs(*it))
     })
+}
+
+/// Takes a book up that another process left. It may have made its POST in its last moment, however old the intent is:
+/// from now on the window has at least `settle` left.
+pub fn resume(book: &mut Book, delivery: &DeliveryPolicy, now: &Moment) {
+    for belief in book.beliefs.values_mut() {
+        let window = settle_window(belief.posts, delivery);
+        if let Standing::Intent(intent) = &mut belief.standing {
+            let left = window.saturating_sub(now.elapsed_since(&intent.at));
+            if left < delivery.settle {
+                intent.at = now.clone();
+            }
+        }
+    }
 }
 
 /// The ids that a GET must be asked about before [`settle`] can conclude that they are gone.
@@ -113,7 +127,7 @@ pub fn settle(
         entries.extend(entry);
         left += usize::from(was_listed && !belief.is_listed());
     }
-    if known_before > 1 && left == known_before && rows.is_empty() {
+    if known_before > 1 && left > 0 && rows.is_empty() {
         return Err(Unreachable);
     }
     entries.extend(view.meet_strangers(&mut after));

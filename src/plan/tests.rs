@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use crate::domain::{Certificate, RowContent, Timestamp};
 use crate::plan::attention::Attention;
+use crate::plan::book::PostOutcome;
 use crate::plan::policy::Mode;
-use crate::plan::settle::Unreachable;
+use crate::plan::settle::{Unreachable, resume};
 use crate::plan::testing::{DAY, Fate, NOW, World, certificate, certificate_valid};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -116,6 +117,49 @@ fn a_late_row_inside_the_window_is_the_only_one() {
     world.pass();
     assert_eq!((world.posts.len(), world.rows_of(&okta)), (1, 1));
     assert_eq!(world.state(&okta), "trusted");
+}
+
+/// A book with an intent of now, and a world to settle it in.
+fn intended() -> (World, Certificate) {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.observe().unwrap();
+    world.book.intend(&okta, true, &world.now);
+    (world, okta)
+}
+
+#[test]
+fn a_machine_that_slept_before_the_request_ends_no_window() {
+    let (mut world, okta) = intended();
+    world.sleep(DAY);
+    let outcome = PostOutcome::Unknown("no answer".to_owned());
+    world
+        .book
+        .record(okta.fingerprint(), &outcome, "", &world.now);
+    for _ in 0..2 {
+        world.sleep(MINUTE);
+        world.observe().unwrap();
+        assert_eq!(world.state(&okta), "settling");
+    }
+    world.sleep(MINUTE);
+    world.observe().unwrap();
+    assert_eq!(world.state(&okta), "planned");
+}
+
+#[test]
+fn an_old_intent_of_a_process_that_died_has_its_window_before_it() {
+    let (mut world, okta) = intended();
+    world.sleep(DAY);
+    resume(&mut world.book, &world.policy.delivery, &world.now);
+    for _ in 0..2 {
+        world.sleep(MINUTE);
+        world.observe().unwrap();
+        assert_eq!(world.state(&okta), "settling");
+    }
+    world.sleep(MINUTE);
+    world.observe().unwrap();
+    assert_eq!(world.state(&okta), "planned");
 }
 
 #[test]
@@ -235,6 +279,25 @@ fn an_empty_list_changes_no_state_when_everything_is_gone_at_once() {
     world.pass();
     assert_eq!((world.state(&a), world.state(&b)), ("trusted", "trusted"));
     assert_eq!(world.posts.len(), 2);
+}
+
+#[test]
+fn an_empty_list_changes_no_state_though_one_was_missed_before_the_others() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let rows = world.rows.clone();
+    world.rows.retain(|it| it.certificate() != Some(&a)); // a replica that lags
+    world.pass();
+    world.rows.clear(); // another account
+    world.sleep(2 * MINUTE);
+    world.pass();
+    world.sleep(2 * MINUTE);
+    assert_eq!(world.observe().unwrap_err(), Unreachable);
+    world.rows = rows;
+    world.pass();
+    assert_eq!((world.state(&a), world.state(&b)), ("trusted", "trusted"));
 }
 
 #[test]

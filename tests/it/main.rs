@@ -3,6 +3,8 @@
 //! `harness` is the stage: a simulator, a home on disk, the daemon and its commands. Every other file tells one story. A
 //! test waits for a state and never for a time; what it waited for, the daemon's log and the simulator's history are in
 //! the text of its failure.
+//!
+//! `proof` is another thing: no program and no socket, but the daemon's own decisions in a model world.
 
 #![expect(
     unreachable_pub,
@@ -27,6 +29,7 @@ mod layers;
 mod lifecycle;
 mod listener;
 mod outage;
+mod proof;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;

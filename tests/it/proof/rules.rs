@@ -1,0 +1,258 @@
+//! The rules that hold whatever happens, and the witness that watches over them.
+//!
+//! The witness counts by itself. It believes nothing that the daemon believes, and knows what truly happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use sso_certd::domain::{Certificate, Fingerprint, PublicKeyId};
+use sso_certd::plan::book::{Book, Standing};
+use sso_certd::plan::entry::{Entry, What};
+
+/// What must always be true.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rule {
+    OneRow,
+    IntentFirst,
+    UnknownIsNotRepeated,
+    RemovedStaysRemoved,
+    OnlyWhatFilesAskFor,
+    ObserveNeverWrites,
+    TheServersWord,
+    OnlyWholeListsConclude,
+    NothingIsCalledGoneThatIsThere,
+    NothingIsForgotten,
+    OneState,
+    HistoryIsWhole,
+    Converges,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneRow => "there is at most one row of ours for a fingerprint",
+            Self::IntentFirst => "no POST without an intent that is durable",
+            Self::UnknownIsNotRepeated => {
+                "no second POST while the outcome of the first is unknown"
+            }
+            Self::RemovedStaysRemoved => {
+                "what was removed at SendGrid is not sent again, and neither is its key"
+            }
+            Self::OnlyWhatFilesAskFor => "nothing is sent but what an accepted file asks for",
+            Self::ObserveNeverWrites => "nothing is sent in observe",
+            Self::TheServersWord => "nothing is asked before the time that SendGrid named",
+            Self::OnlyWholeListsConclude => "nothing is concluded but from a whole list",
+            Self::NothingIsCalledGoneThatIsThere => "nothing is called gone that is there",
+            Self::NothingIsForgotten => "what was sent or listed is not forgotten, restart or not",
+            Self::OneState => "every certificate is in exactly one state",
+            Self::HistoryIsWhole => "every POST is in the history before and after",
+            Self::Converges => {
+                "once nothing goes wrong, everything wanted is listed and nothing is left to do"
+            }
+        })
+    }
+}
+
+/// A broken rule.
+#[derive(Clone, Debug)]
+pub(super) struct Violation {
+    pub(super) rule: Rule,
+    pub(super) how: String,
+}
+
+/// POSTs of one certificate by one daemon.
+#[derive(Clone, Debug, Default)]
+struct Sent {
+    /// When those were made that may have arrived, since it was last known to be there.
+    in_doubt: Vec<Duration>,
+    /// SendGrid said that the last of them stored nothing; the daemon may not have got to know.
+    last_failed: bool,
+}
+
+/// What one daemon did.
+#[derive(Debug, Default)]
+pub(super) struct Witness {
+    sent: BTreeMap<Fingerprint, Sent>,
+    /// Concluded to be removed while wanted, and their keys.
+    removed: BTreeMap<Fingerprint, PublicKeyId>,
+    pub(super) posts: usize,
+}
+
+impl Witness {
+    /// Whether a POST may have arrived that was never seen in a list.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.sent.values().any(|it| !it.in_doubt.is_empty())
+    }
+
+    /// A POST is made.
+    pub(super) fn post(
+        &mut self,
+        certificate: &Certificate,
+        truth: Duration,
+        settle: Duration,
+    ) -> Result<(), Violation> {
+        self.posts += 1;
+        let fingerprint = certificate.fingerprint();
+        let key = certificate.key_id();
+        if let Some((other, _)) = self.removed.iter().find(|(_, it)| **it == key) {
+            let how = format!(
+                "{} is sent, {} was removed",
+                fingerprint.brief(),
+                other.brief()
+            );
+            return Err(Violation {
+                rule: Rule::RemovedStaysRemoved,
+                how,
+            });
+        }
+        let sent = self.sent.entry(fingerprint).or_default();
+        let ladder = [settle.as_secs(), 15 * 60, 3600, 6 * 3600];
+        if let Some(last) = sent.in_doubt.last() {
+            let step = sent.in_doubt.len().min(ladder.len()) - 1;
+            let window = Duration::from_secs(ladder[step]);
+            let waited = truth.saturating_sub(*last);
+            if waited < window {
+                let number = sent.in_doubt.len() + 1;
+                let how = format!(
+                    "POST {number} of {} after {waited:?}, not {window:?}",
+                    fingerprint.brief()
+                );
+                return Err(Violation {
+                    rule: Rule::UnknownIsNotRepeated,
+                    how,
+                });
+            }
+        }
+        sent.in_doubt.push(truth);
+        sent.last_failed = false;
+        Ok(())
+    }
+
+    /// SendGrid said that nothing was stored.
+    pub(super) fn post_failed(&mut self, certificate: &Certificate) {
+        let sent = self.sent.entry(certificate.fingerprint()).or_default();
+        sent.last_failed = true;
+    }
+
+    /// A book was made durable. `has_list`: a whole list came since the last time.
+    pub(super) fn saved(
+        &mut self,
+        before: &Book,
+        after: &Book,
+        entries: &[Entry],
+        has_list: bool,
+    ) -> Result<(), Violation> {
+        for (fingerprint, was) in &before.beliefs {
+            let Some(is) = after.beliefs.get(fingerprint) else {
+                let is_told = entries.iter().any(|it| {
+                    it.fingerprint == Some(*fingerprint)
+                        && matches!(it.what, What::Gone | What::Settled)
+                });
+                if was.standing != Standing::Seen && !(is_told && has_list) {
+                    let how = format!("{} was {:?}", fingerprint.brief(), was.standing);
+                    return Err(Violation {
+                        rule: Rule::NothingIsForgotten,
+                        how,
+                    });
+                }
+                self.start_over(*fingerprint);
+                continue;
+            };
+            self.note_standing(*fingerprint, &is.standing);
+            let failed = self.sent.get(fingerprint).is_some_and(|it| it.last_failed);
+            let needs_list = match (&was.standing, &is.standing) {
+                (was, is) if was == is => false,
+                (_, Standing::Intent(_)) => false,
+                (Standing::Intent(_), Standing::Seen) => !failed,
+                _ => true,
+            };
+            if failed && is.standing == Standing::Seen {
+                self.forgive(*fingerprint);
+            }
+            if needs_list && !has_list {
+                let how = format!(
+                    "{} went from {:?} to {:?}",
+                    fingerprint.brief(),
+                    was.standing,
+                    is.standing
+                );
+                return Err(Violation {
+                    rule: Rule::OnlyWholeListsConclude,
+                    how,
+                });
+            }
+        }
+        for entry in entries.iter().filter(|it| it.what == What::Removed) {
+            let belief = entry.fingerprint.and_then(|it| after.beliefs.get(&it));
+            if let Some(certificate) = belief.and_then(|it| it.certificate.as_ref()) {
+                self.removed
+                    .insert(certificate.fingerprint(), certificate.key_id());
+            }
+        }
+        Ok(())
+    }
+
+    fn note_standing(&mut self, fingerprint: Fingerprint, standing: &Standing) {
+        let listed = matches!(
+            standing,
+            Standing::Confirmed(_) | Standing::Foreign { .. } | Standing::Disabled(_)
+        );
+        if listed {
+            self.sent.remove(&fingerprint);
+            self.removed.remove(&fingerprint);
+        }
+    }
+
+    /// No file asks for it and it is not there: if it comes back, the waits begin with the shortest.
+    fn start_over(&mut self, fingerprint: Fingerprint) {
+        if let Some(sent) = self.sent.get_mut(&fingerprint) {
+            let last = sent.in_doubt.len().saturating_sub(1);
+            sent.in_doubt.drain(..last);
+        }
+    }
+
+    /// The last POST certainly stored nothing, and the daemon knows.
+    fn forgive(&mut self, fingerprint: Fingerprint) {
+        if let Some(sent) = self.sent.get_mut(&fingerprint) {
+            sent.in_doubt.pop();
+            sent.last_failed = false;
+        }
+    }
+}
+
+/// Reads a certificate's history, oldest first: each POST was announced, and its outcome follows. The last one's may
+/// still be open.
+pub(super) fn check_history(posts: usize, whats: &[(Fingerprint, What)]) -> Result<(), Violation> {
+    let broken = |how: String| {
+        Err(Violation {
+            rule: Rule::HistoryIsWhole,
+            how,
+        })
+    };
+    let fingerprints: BTreeSet<Fingerprint> = whats.iter().map(|(it, _)| *it).collect();
+    let mut announced = 0;
+    for fingerprint in fingerprints {
+        let mut is_open = false;
+        for (_, what) in whats.iter().filter(|(it, _)| *it == fingerprint) {
+            match what {
+                What::Accepted if is_open => {
+                    return broken(format!("{} has no outcome", fingerprint.brief()));
+                }
+                What::Accepted => {
+                    is_open = true;
+                    announced += 1;
+                }
+                What::Unsent | What::Rejected | What::Settled | What::Trusted => is_open = false,
+                What::Uploaded if !is_open => {
+                    return broken(format!("{} was never announced", fingerprint.brief()));
+                }
+                _ => {}
+            }
+        }
+    }
+    if announced < posts {
+        return broken(format!("{posts} POSTs, {announced} of them announced"));
+    }
+    Ok(())
+}

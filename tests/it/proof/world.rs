@@ -1,0 +1,455 @@
+//! The model world: a clock, a certificate directory and a SendGrid, each as bad as the daemon promises to bear.
+//!
+//! What the promise is: a POST is stored no later than [`LATEST`] after it was given up, and a list or a GET is no older
+//! than [`LAG`]. Together that stays below `delivery.settle`. A list that lies outright (empty or short, with a 200)
+//! comes only while no answer to a POST is missing, as nobody could tell it from the truth.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fastrand::Rng;
+use sso_certd::domain::{
+    BootId, Certificate, CertificateId, CertificateParts, FileVerdict, KeyAlgorithm, Look,
+    LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
+};
+
+/// 2026-11-24T09:00:00Z, when every trial begins.
+pub(super) const START: Timestamp = Timestamp::from_secs(1_795_510_800);
+
+/// How old a list or a GET may be.
+pub(super) const LAG: Duration = Duration::from_secs(60);
+
+/// How long after we gave a POST up it may still be stored.
+pub(super) const LATEST: Duration = Duration::from_secs(60);
+
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
+/// Makes a certificate from what stands for its DER: `NAME KEY START END`, in seconds since 1970.
+pub(super) fn read_certificate(der: &[u8]) -> Option<Certificate> {
+    let text = std::str::from_utf8(der).ok()?;
+    let mut words = text.split(' ');
+    let (name, key) = (words.next()?, words.next()?);
+    let mut second = || Some(Timestamp::from_secs(words.next()?.parse().ok()?));
+    let validity = Validity {
+        not_before: second()?,
+        not_after: second()?,
+    };
+    Some(Certificate::new(CertificateParts {
+        der,
+        subject_public_key_info: key.as_bytes(),
+        validity,
+        subject: format!("CN={name}"),
+        issuer: format!("CN={name}"),
+        self_issued: true,
+        serial: &[1],
+        key: KeyAlgorithm::Rsa(2048),
+        signature: SignatureHash::Sha256,
+        remarks: Vec::new(),
+    }))
+}
+
+/// A certificate that is valid from `start` to `end`, in days from [`START`].
+pub(super) fn certificate(name: &str, key: &str, start: i64, end: i64) -> Certificate {
+    let at = |days: i64| START.as_secs() + days * 86_400;
+    let der = format!("{name} {key} {} {}", at(start), at(end));
+    read_certificate(der.as_bytes()).unwrap()
+}
+
+/// What the files and the rows of a trial are made of. Some share a key, one begins later, one ends during the trial.
+pub(super) fn pool() -> Vec<Certificate> {
+    vec![
+        certificate("a", "k1", -300, 60),
+        certificate("b", "k2", -1, 365),
+        certificate("b-again", "k2", -1, 400),
+        certificate("c", "k3", -10, 700),
+        certificate("next", "k4", 2, 800),
+        certificate("old", "k5", -700, -1),
+        certificate("brief", "k6", -30, 1),
+    ]
+}
+
+/// A row as it is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) id: CertificateId,
+    /// None: garbage.
+    pub(super) certificate: Option<Certificate>,
+    /// What the row says cannot be read for now.
+    pub(super) is_garbled: bool,
+    /// Which daemon's POST made it; none: somebody else.
+    pub(super) by: Option<usize>,
+}
+
+impl Stored {
+    fn shown(&self) -> Row {
+        let certificate = self.certificate.clone().filter(|_| !self.is_garbled);
+        let content = certificate.map_or(RowContent::Undecodable, |it| {
+            RowContent::Certificate(Box::new(it))
+        });
+        Row {
+            id: Some(self.id.clone()),
+            content,
+        }
+    }
+}
+
+/// A POST that is on its way into the store.
+#[derive(Clone, Debug)]
+struct Commit {
+    at: Duration,
+    id: CertificateId,
+    certificate: Certificate,
+    by: usize,
+}
+
+pub(super) struct World {
+    pub(super) dice: Rng,
+    pub(super) now: Moment,
+    /// Time as it really passes, since the start; no clock of the daemon shows it.
+    pub(super) truth: Duration,
+    /// By how much the daemon's wall clock is wrong, in seconds.
+    wrong_by: i64,
+    boots: u32,
+    /// Nothing goes wrong any more.
+    pub(super) is_calm: bool,
+    pub(super) files: BTreeMap<String, FileVerdict>,
+    pub(super) source_up: bool,
+    edits: u32,
+    rows: Vec<Stored>,
+    /// The store as it was, from when on.
+    past: Vec<(Duration, Vec<Stored>)>,
+    on_the_way: Vec<Commit>,
+    next_id: u64,
+    /// The key reaches another account for now: there, nothing is known of the integration.
+    pub(super) is_elsewhere: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            dice: Rng::with_seed(seed),
+            now: Moment {
+                wall: START,
+                boot: BootId::new("boot-0"),
+                since_boot: Duration::from_secs(1000),
+            },
+            truth: Duration::ZERO,
+            wrong_by: 0,
+            boots: 0,
+            is_calm: false,
+            files: BTreeMap::new(),
+            source_up: true,
+            edits: 0,
+            rows: Vec::new(),
+            past: vec![(Duration::ZERO, Vec::new())],
+            on_the_way: Vec::new(),
+            next_id: 66_138_975,
+            is_elsewhere: false,
+        }
+    }
+
+    /// True in so many of a thousand cases; never once all is calm.
+    pub(super) fn goes_wrong(&mut self, per_mille: u32) -> bool {
+        let drawn = self.dice.u32(0..1000);
+        !self.is_calm && drawn < per_mille
+    }
+
+    pub(super) fn chance(&mut self, per_cent: u32) -> bool {
+        self.dice.u32(0..100) < per_cent
+    }
+
+    pub(super) fn up_to(&mut self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_millis()).unwrap();
+        Duration::from_millis(self.dice.u64(0..=most))
+    }
+}
+
+/// The clock.
+impl World {
+    /// Time passes, and what was on the way arrives.
+    pub(super) fn pass_time(&mut self, duration: Duration) -> Vec<(usize, Certificate)> {
+        self.truth += duration;
+        self.now = self.now.plus(duration);
+        self.arrive()
+    }
+
+    /// The wall clock is set to something else; a second jump sets it right.
+    pub(super) fn jump(&mut self) {
+        let by = if self.wrong_by == 0 {
+            let years = self.dice.i64(-12..=12);
+            years * 365 * 86_400 + self.dice.i64(-90_000..=90_000)
+        } else {
+            -self.wrong_by
+        };
+        self.wrong_by += by;
+        self.now.wall = Timestamp::from_millis(self.now.wall.as_millis() + by * 1000);
+    }
+
+    /// The machine is off for a while, and another boot begins.
+    pub(super) fn reboot(&mut self) -> Vec<(usize, Certificate)> {
+        self.boots += 1;
+        let off = Duration::from_secs(self.dice.u64(5..4000));
+        let arrived = self.pass_time(off);
+        self.now.boot = BootId::new(&format!("boot-{}", self.boots));
+        self.now.since_boot = Duration::from_secs(self.dice.u64(3..40));
+        arrived
+    }
+
+    /// SendGrid's own clock, which is right.
+    pub(super) fn server_time(&self) -> Timestamp {
+        START.plus(self.truth)
+    }
+}
+
+/// The certificate directory.
+impl World {
+    pub(super) fn look(&self) -> Option<Look> {
+        let file = |(name, verdict): (&String, &FileVerdict)| LookedFile {
+            path: PathBuf::from(format!("/certificates/{name}")),
+            owner: "root 0644".to_owned(),
+            stamp: format!("{name} {}", self.edits),
+            changed: START,
+            verdict: verdict.clone(),
+        };
+        self.source_up.then(|| Look {
+            files: self.files.iter().map(file).collect(),
+            ..Look::default()
+        })
+    }
+
+    /// Somebody does something to the directory.
+    pub(super) fn edit_source(&mut self) -> String {
+        self.edits += 1;
+        let name = format!("file-{}.pem", self.dice.u32(0..4));
+        let verdict = match self.dice.u32(0..12) {
+            0 => {
+                self.files.remove(&name);
+                return format!("{name} is gone");
+            }
+            1 => {
+                self.files.clear();
+                return "every file is gone".to_owned();
+            }
+            2 => {
+                self.source_up = !self.source_up;
+                let how = if self.source_up { "back" } else { "unreadable" };
+                return format!("the directory is {how}");
+            }
+            3 => FileVerdict::Refused(Refusal::new(Reason::PemMalformed, "the text stops")),
+            4 => FileVerdict::Waiting {
+                until: self.now.wall.plus(Duration::from_millis(500)),
+                otherwise: None,
+            },
+            _ => {
+                let pool = pool();
+                let count = self.dice.usize(1..=2);
+                let certificates: Vec<Certificate> = (0..count)
+                    .map(|_| pool[self.dice.usize(0..pool.len())].clone())
+                    .collect();
+                accepted(certificates)
+            }
+        };
+        let told = match &verdict {
+            FileVerdict::Accepted { certificates, .. } => {
+                let names: Vec<&str> = certificates.iter().map(Certificate::subject).collect();
+                format!("{name} holds {}", names.join(" and "))
+            }
+            FileVerdict::Refused(_) => format!("{name} is refused"),
+            FileVerdict::Waiting { .. } => format!("{name} is being written"),
+        };
+        self.files.insert(name, verdict);
+        told
+    }
+}
+
+pub(super) fn accepted(mut certificates: Vec<Certificate>) -> FileVerdict {
+    certificates.dedup_by_key(|it| it.fingerprint());
+    FileVerdict::Accepted {
+        certificates,
+        refused: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// SendGrid.
+impl World {
+    /// The rows as they truly are.
+    pub(super) fn rows(&self) -> &[Stored] {
+        &self.rows
+    }
+
+    /// The rows as some replica has them.
+    fn replica(&mut self) -> Vec<Stored> {
+        if self.is_elsewhere {
+            return Vec::new();
+        }
+        let lag = if self.goes_wrong(300) {
+            self.up_to(LAG)
+        } else {
+            Duration::ZERO
+        };
+        let at = self.truth.saturating_sub(lag);
+        let then = self.past.iter().rev().find(|(from, _)| *from <= at);
+        then.map_or_else(Vec::new, |(_, rows)| rows.clone())
+    }
+
+    /// The answer to a list, in any order. `may_lie`: it may be short of rows, or empty.
+    pub(super) fn listed(&mut self, may_lie: bool) -> Vec<Row> {
+        let mut rows: Vec<Row> = self.replica().iter().map(Stored::shown).collect();
+        if may_lie && self.goes_wrong(60) {
+            let keep = if self.chance(50) { 0 } else { rows.len() / 2 };
+            rows.truncate(keep);
+        }
+        if self.goes_wrong(30) {
+            rows.extend(rows.last().cloned());
+        }
+        self.dice.shuffle(&mut rows);
+        rows
+    }
+
+    /// The answer to a GET; none: 404.
+    pub(super) fn read(&mut self, id: &CertificateId) -> Option<Row> {
+        let rows = self.replica();
+        rows.iter().find(|it| it.id == *id).map(Stored::shown)
+    }
+
+    /// A POST is to be stored in a while. Its id is what the answer says.
+    pub(super) fn send(
+        &mut self,
+        certificate: &Certificate,
+        by: usize,
+        after: Duration,
+    ) -> CertificateId {
+        let id = self.new_id();
+        self.on_the_way.push(Commit {
+            at: self.truth + after,
+            id: id.clone(),
+            certificate: certificate.clone(),
+            by,
+        });
+        id
+    }
+
+    fn new_id(&mut self) -> CertificateId {
+        self.next_id += 1;
+        CertificateId::parse(&self.next_id.to_string()).unwrap()
+    }
+
+    /// Stores what has arrived by now; whose each is.
+    fn arrive(&mut self) -> Vec<(usize, Certificate)> {
+        let truth = self.truth;
+        let due = |it: &Commit| it.at <= truth;
+        let arrived: Vec<Commit> = self
+            .on_the_way
+            .iter()
+            .filter(|it| due(it))
+            .cloned()
+            .collect();
+        self.on_the_way.retain(|it| !due(it));
+        for commit in &arrived {
+            let row = Stored {
+                id: commit.id.clone(),
+                certificate: Some(commit.certificate.clone()),
+                is_garbled: false,
+                by: Some(commit.by),
+            };
+            // Replicas see it from when it was stored, though time went on in one leap.
+            self.rows.push(row);
+            self.remember(commit.at);
+        }
+        arrived
+            .into_iter()
+            .map(|it| (it.by, it.certificate))
+            .collect()
+    }
+
+    fn remember(&mut self, at: Duration) {
+        let at = at.max(self.past.last().map_or(Duration::ZERO, |(from, _)| *from));
+        self.past.push((at, self.rows.clone()));
+        let old = self.truth.saturating_sub(2 * LAG);
+        let keep = self.past.iter().rposition(|(from, _)| *from <= old);
+        self.past.drain(..keep.unwrap_or(0));
+    }
+
+    /// Somebody else does something at SendGrid.
+    pub(super) fn administer(&mut self) -> String {
+        let some = (!self.rows.is_empty()).then(|| self.dice.usize(0..self.rows.len()));
+        let told = match (self.dice.u32(0..12), some) {
+            (0..=2, _) | (_, None) => {
+                let pool = pool();
+                let certificate = pool[self.dice.usize(0..pool.len())].clone();
+                self.put(Some(certificate))
+            }
+            (3, _) => {
+                let number = self.dice.u32(0..9);
+                let certificate = certificate(&format!("stranger-{number}"), "k9", -1, 500);
+                self.put(Some(certificate))
+            }
+            (4, _) => self.put(None),
+            (5..=7, Some(at)) => {
+                let row = self.rows.remove(at);
+                format!("row {} is deleted", row.id)
+            }
+            (8, Some(at)) => {
+                let pool = pool();
+                let certificate = pool[self.dice.usize(0..pool.len())].clone();
+                let told = format!(
+                    "row {} now holds {}",
+                    self.rows[at].id,
+                    certificate.subject()
+                );
+                self.rows[at].certificate = Some(certificate);
+                self.rows[at].by = None;
+                told
+            }
+            (9, Some(_)) if self.chance(30) => {
+                self.rows.clear();
+                "every row is deleted".to_owned()
+            }
+            (_, Some(at)) => {
+                let row = &mut self.rows[at];
+                row.is_garbled = !row.is_garbled;
+                let how = if row.is_garbled {
+                    "garbled"
+                } else {
+                    "readable"
+                };
+                format!("row {} is {how}", row.id)
+            }
+        };
+        self.remember(self.truth);
+        told
+    }
+
+    fn put(&mut self, certificate: Option<Certificate>) -> String {
+        let id = self.new_id();
+        let what = certificate.as_ref().map_or("garbage", Certificate::subject);
+        let told = format!("somebody else puts {what} in row {id}");
+        self.rows.push(Stored {
+            id,
+            certificate,
+            is_garbled: false,
+            by: None,
+        });
+        told
+    }
+
+    /// From here on nothing goes wrong, and what can be mended is mended.
+    pub(super) fn calm_down(&mut self) {
+        self.is_calm = true;
+        self.is_elsewhere = false;
+        self.source_up = true;
+        self.edits += 1;
+        self.files
+            .retain(|_, it| matches!(it, FileVerdict::Accepted { .. }));
+        self.rows.retain(|it| it.certificate.is_some());
+        for row in &mut self.rows {
+            row.is_garbled = false;
+        }
+        self.remember(self.truth);
+        if self.wrong_by != 0 {
+            self.jump();
+        }
+    }
+}
