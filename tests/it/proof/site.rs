@@ -119,6 +119,7 @@ pub(super) struct Site {
     has_list: bool,
     /// The running pass was answered by another account.
     pub(super) was_elsewhere: bool,
+    last_fate: Option<Fate>,
 }
 
 impl Site {
@@ -145,6 +146,7 @@ impl Site {
             look: None,
             has_list: false,
             was_elsewhere: false,
+            last_fate: None,
         }
     }
 
@@ -283,6 +285,19 @@ impl Fate {
             | Self::Cut { is_stored } => is_stored,
             _ => false,
         }
+    }
+
+    /// Whether the answer says that nothing was stored.
+    const fn denies(self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::KeyRejected
+                | Self::Forbidden
+                | Self::NotFound
+                | Self::RateLimited
+                | Self::NoConnection
+        )
     }
 
     fn failure(self) -> Option<Failure> {
@@ -587,12 +602,15 @@ impl Hands for ModelHands {
         breathe().await;
         self.check_post(certificate);
         let number = self.number;
-        let (fate, took, id) = self.with(|_, world| {
-            let fate = if world.is_elsewhere {
-                Fate::NotFound
-            } else {
-                Fate::draw(world)
+        let (fate, took, id) = self.with(|site, world| {
+            // What goes wrong often goes on going wrong.
+            let before = site.last_fate.take();
+            let fate = match before {
+                _ if world.is_elsewhere => Fate::NotFound,
+                Some(fate) if world.goes_wrong(500) => fate,
+                _ => Fate::draw(world),
             };
+            site.last_fate = Some(fate);
             let took = match fate {
                 Fate::TimedOut { .. } => REQUEST_TIMEOUT,
                 _ => world.up_to(Duration::from_secs(3)),
@@ -613,7 +631,7 @@ impl Hands for ModelHands {
         let failure = fate.failure();
         let outcome = failure.as_ref().map_or(Outcome::Done, Failure::outcome);
         self.learn(Operation::Create, outcome);
-        if !fate.is_stored() && failure.as_ref().is_some_and(Failure::certainly_not_done) {
+        if fate.denies() {
             self.with(|site, _| site.witness.post_failed(certificate));
         }
         breathe().await;

@@ -23,7 +23,7 @@ use super::site::{ModelHands, Site, Stage, integration};
 use super::world::{DAY, World};
 
 /// How often something happens in a trial before all is calm.
-const TURNS: usize = 160;
+const TURNS: usize = 140;
 
 /// How many passes it may take until everything is as it should be: past the longest window, a day's hold after a 400,
 /// and a day's budget of new keys, hour by hour.
@@ -121,7 +121,12 @@ impl Trial {
             (dice.u32(0..100), dice.usize(0..self.processes.len()))
         };
         match what {
-            0..62 => self.step(number),
+            0..62 => {
+                let steps = self.stage().world.dice.u32(1..=5);
+                for _ in 0..steps {
+                    self.step(number);
+                }
+            }
             62..70 => {
                 let mut stage = self.stage();
                 let some = stage.world.up_to(Duration::from_secs(60));
