@@ -274,7 +274,10 @@ impl Link {
         let found = match self.key.read() {
             Ok(found) => found,
             Err(error) => {
-                let text = error.to_string();
+                let help = error.help();
+                let text = help
+                    .iter()
+                    .fold(error.to_string(), |all, it| format!("{all}; {}", it.trim()));
                 if self.client.as_ref().err() != Some(&text) && self.client.is_err() {
                     tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
                     self.client = Err(text);

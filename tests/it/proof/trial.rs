@@ -382,7 +382,7 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
     for verdict in world.files.values() {
         if let FileVerdict::Accepted { certificates, .. } = verdict {
             let valid = certificates.iter().filter(|it| !it.validity().is_over(now));
-            wanted.extend(valid.map(|it| it.fingerprint()));
+            wanted.extend(valid.map(sso_certd::domain::Certificate::fingerprint));
         }
     }
     for fingerprint in wanted {
