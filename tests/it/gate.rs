@@ -75,7 +75,7 @@ async fn rush() -> f64 {
 
 #[tokio::test]
 async fn our_own_ceiling_is_a_minutes_worth_at_once_and_then_even() {
-    const CEILING: usize = 30;
+    const CEILING: usize = 12;
     let stage = Stage::new(&[("okta", OKTA)]).await;
     stage.home.set(
         "ceiling",
@@ -93,8 +93,8 @@ async fn our_own_ceiling_is_a_minutes_worth_at_once_and_then_even() {
     let history = stage.sendgrid.history();
     let at: Vec<_> = history.requests().map(|it| it.at).collect();
     let took = at[CEILING].duration_since(at[0]);
-    let interval = Duration::from_secs(60) / 30;
-    assert!(took + Duration::from_millis(10) >= interval, "{took:?}");
+    // Five seconds by the daemon's clock; the first request may have been slow to arrive.
+    assert!(took >= Duration::from_secs(4), "{took:?}");
 }
 
 /// Somebody else uses the limit up, so that the daemon's next request gets a 429: none follows before the reset.

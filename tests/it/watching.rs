@@ -121,8 +121,7 @@ async fn the_look_comes_quiet_after_the_last_event() {
     let (stage, daemon, _) = keeper("0s").await;
     stage.home.set("quiet", "[watch]\nquiet = \"1s\"\n");
     daemon.signal(Signal::HUP);
-    daemon.logged("Reloaded").await;
-    daemon.has_compared().await;
+    daemon.has_compared_anew(2).await;
 
     let certificate = valid("slow");
     let path = stage.home.directory("okta").join("slow.pem");
