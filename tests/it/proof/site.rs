@@ -181,6 +181,17 @@ impl Site {
         Ok(book)
     }
 
+    /// How many certificates the ledger remembers.
+    pub(super) fn beliefs(&self) -> usize {
+        self.stored.beliefs.len()
+    }
+
+    /// The ledger and what stands beside it, in bytes.
+    pub(super) fn ledger_size(&self) -> u64 {
+        let files = fs::read_dir(&self.state).unwrap();
+        files.map(|it| it.unwrap().metadata().unwrap().len()).sum()
+    }
+
     /// What differs was written; what does not, was not.
     fn note_stored(&mut self, before: &Book, after: &Book) {
         let mut stored = after.clone();
