@@ -88,7 +88,7 @@ impl Log {
         let writer = queue.clone();
         let registry = tracing_subscriber::registry();
         let is_terminal = io::stderr().is_terminal();
-        let layer = match (settings.format, is_journal(), is_terminal) {
+        let layer = match (settings.format, goes_to_journal(), is_terminal) {
             (LogFormat::Auto, true, _) => layers::layer()
                 .event_format(Journal)
                 .with_writer(writer)
@@ -137,7 +137,7 @@ pub fn check_level(level: &str) -> Result<(), LogError> {
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let ours = |part: &str| {
         let part = part.trim();
-        if part.parse::<LevelFilter>().is_ok() {
+        if !part.is_empty() && part.parse::<LevelFilter>().is_ok() {
             Ok(format!("{OWN_TARGET}={part}"))
         } else if part.starts_with(OWN_TARGET) && part.contains('=') {
             Ok(part.to_owned())
@@ -150,7 +150,7 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
 }
 
 /// Whether standard error is the journal's stream (systemd.exec(5), `JOURNAL_STREAM`).
-fn is_journal() -> bool {
+pub fn goes_to_journal() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else {
         return false;
     };

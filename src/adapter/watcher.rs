@@ -5,11 +5,13 @@
 //! when the directory is not the one that was armed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use notify::event::{EventKind, ModifyKind};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use rustix::fs::{FsWord, stat, statfs};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::{EventHandler, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::fs::{AtFlags, CWD, FsWord, StatxFlags, stat, statfs, statx};
 use thiserror::Error;
 
 /// How directories are watched.
@@ -32,7 +34,7 @@ pub enum Hint {
     Lost(PathBuf),
     /// Events were lost: look at everything.
     Overflow,
-    /// The watcher itself failed: it must be made anew.
+    /// The watcher itself failed or ended: it must be made anew. Also told, to whoever still listens, when it is dropped.
     Broken,
 }
 
@@ -50,29 +52,50 @@ pub enum WatchError {
     /// It is not there, or may not be read.
     #[error("it cannot be watched")]
     Refused,
+    /// The watcher has ended and must be made anew.
+    #[error("the watcher has ended")]
+    Broken,
 }
 
 /// Which directory a watch stands on: the same path may lead elsewhere tomorrow.
+///
+/// Inode numbers are used again at once, and a directory that was unmounted and mounted again is the same one, but has
+/// lost its watches. So the time of birth and the mount count as well, where the system tells them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DirectoryIdentity {
-    device: u64,
-    inode: u64,
+    inode: Inode,
+    birth: (i64, u32),
+    mount: u64,
 }
+
+/// What the kernel puts a watch on: device and number. There is one watch an inode, whatever paths lead there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Inode(u64, u64);
 
 impl DirectoryIdentity {
     /// The directory that `path` leads to now; none if it leads nowhere.
     pub fn of(path: &Path) -> Option<Self> {
         let stat = stat(path).ok()?;
+        let wanted = StatxFlags::BTIME | StatxFlags::MNT_ID;
+        let more = statx(CWD, path, AtFlags::empty(), wanted).ok();
         Some(Self {
-            device: stat.st_dev,
-            inode: stat.st_ino,
+            inode: Inode(stat.st_dev, stat.st_ino),
+            birth: more.map_or((0, 0), |it| (it.stx_btime.tv_sec, it.stx_btime.tv_nsec)),
+            mount: more.map_or(0, |it| it.stx_mnt_id),
         })
+    }
+
+    /// What a watch on it stands on.
+    pub fn inode(&self) -> Inode {
+        self.inode
     }
 }
 
 /// One connection to the kernel for any number of directories.
 pub struct Watcher {
-    inner: RecommendedWatcher,
+    /// None only while it is dropped.
+    inner: Option<RecommendedWatcher>,
+    is_alive: Arc<AtomicBool>,
 }
 
 impl Watcher {
@@ -81,34 +104,71 @@ impl Watcher {
     /// # Errors
     /// The kernel grants no instance.
     pub fn new(tell: impl Fn(Hint) + Send + 'static) -> Result<Self, WatchError> {
-        let handler = move |event: notify::Result<notify::Event>| {
-            for hint in hints(event) {
-                tell(hint);
-            }
+        let is_alive = Arc::new(AtomicBool::new(true));
+        let teller = Teller {
+            tell,
+            is_alive: Arc::clone(&is_alive),
         };
-        let inner = notify::recommended_watcher(handler).map_err(|it| kind_of(&it))?;
-        Ok(Self { inner })
+        let inner = notify::recommended_watcher(teller).map_err(|it| kind_of(&it))?;
+        Ok(Self {
+            inner: Some(inner),
+            is_alive,
+        })
     }
 
     /// Watches the names in a directory, and the directory itself. An older watch of the same path is dropped first.
     ///
     /// # Errors
-    /// The directory is missing, its file system tells nothing, or the kernel's limit is reached.
+    /// The directory is missing or may not be read, the kernel's limit is reached, or the watcher has ended.
     pub fn watch(&mut self, directory: &Path) -> Result<(), WatchError> {
         self.unwatch(directory);
-        if let Some(name) = silent_file_system(directory) {
-            return Err(WatchError::Unsupported(name));
-        }
-        self.inner
+        let Some(inner) = self.living() else {
+            return Err(WatchError::Broken);
+        };
+        inner
             .watch(directory, RecursiveMode::NonRecursive)
             .map_err(|it| kind_of(&it))
     }
 
     /// Stops watching a directory, if it was watched.
     pub fn unwatch(&mut self, directory: &Path) {
-        if let Err(error) = self.inner.unwatch(directory) {
+        if let Some(Err(error)) = self.living().map(|it| it.unwatch(directory)) {
             tracing::trace!(path = %directory.display(), kind = ?error.kind, "Not watched before");
         }
+    }
+
+    /// `notify` panics when it is asked something and its thread has ended.
+    fn living(&mut self) -> Option<&mut RecommendedWatcher> {
+        let is_alive = self.is_alive.load(Ordering::Acquire);
+        self.inner.as_mut().filter(|_| is_alive)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if !self.is_alive.load(Ordering::Acquire) {
+            // Dropping it would tell its thread to end, and panic as there is none; what is lost is one descriptor.
+            std::mem::forget(self.inner.take());
+        }
+    }
+}
+
+/// Lives in `notify`'s thread, and is dropped when that ends, in whatever way.
+struct Teller<F: Fn(Hint)> {
+    tell: F,
+    is_alive: Arc<AtomicBool>,
+}
+
+impl<F: Fn(Hint) + Send + 'static> EventHandler for Teller<F> {
+    fn handle_event(&mut self, event: notify::Result<notify::Event>) {
+        hints(event).into_iter().for_each(&self.tell);
+    }
+}
+
+impl<F: Fn(Hint)> Drop for Teller<F> {
+    fn drop(&mut self) {
+        self.is_alive.store(false, Ordering::Release);
+        (self.tell)(Hint::Broken);
     }
 }
 
@@ -134,7 +194,7 @@ fn hints(event: notify::Result<notify::Event>) -> Vec<Hint> {
         EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
     );
     match event.kind {
-        EventKind::Access(notify::event::AccessKind::Close(notify::event::AccessMode::Write)) => {}
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
         EventKind::Access(_) => return Vec::new(),
         _ => {}
     }
@@ -148,11 +208,12 @@ fn hints(event: notify::Result<notify::Event>) -> Vec<Hint> {
     event.paths.into_iter().map(hint).collect()
 }
 
-/// The name of the file system under a path, if it is one whose changes by others raise no events here.
+/// The name of the file system under a path, if it is one whose changes by others raise no events here. virtiofs says
+/// that it is FUSE.
 ///
 /// The numbers are `f_type` of statfs(2). Overlay, tmpfs and the disk file systems tell.
-fn silent_file_system(path: &Path) -> Option<&'static str> {
-    const SILENT: [(FsWord, &str); 7] = [
+pub fn silent_file_system(path: &Path) -> Option<&'static str> {
+    const SILENT: [(FsWord, &str); 10] = [
         (0x6969, "NFS"),
         (0xfe53_4d42, "SMB"),
         (0xff53_4d42, "CIFS"),
@@ -160,6 +221,9 @@ fn silent_file_system(path: &Path) -> Option<&'static str> {
         (0x0102_1997, "9p"),
         (0x6573_5546, "FUSE"),
         (0x0187, "autofs"),
+        (0x00c3_6400, "Ceph"),
+        (0x5346_414f, "AFS"),
+        (0x786f_4256, "vboxsf"),
     ];
     let kind = statfs(path).ok()?.f_type;
     SILENT
@@ -223,5 +287,49 @@ mod tests {
         watcher.watch(&directory).unwrap();
         std::fs::write(directory.join("a.pem"), "a").unwrap();
         while !matches!(next(&hints), Hint::Touched(path) if path == directory.join("a.pem")) {}
+    }
+
+    #[test]
+    fn a_recreated_directory_has_another_identity_even_with_the_same_inode() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("d");
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            std::fs::create_dir(&directory).unwrap();
+            let identity = DirectoryIdentity::of(&directory);
+            assert!(!seen.contains(&identity), "{seen:?}");
+            seen.push(identity);
+            std::fs::remove_dir(&directory).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_end_of_notifys_thread_is_told_and_nothing_panics() {
+        let directory = tempfile::tempdir().unwrap();
+        let (tell, hints) = channel();
+        let mut watcher = Watcher::new(move |hint| {
+            let is_fatal = matches!(&hint, Hint::Touched(path) if path.ends_with("fatal.pem"));
+            drop(tell.send(hint));
+            assert!(!is_fatal, "this is how the thread of this test ends");
+        })
+        .unwrap();
+        watcher.watch(directory.path()).unwrap();
+        std::fs::write(directory.path().join("fatal.pem"), "a").unwrap();
+        while next(&hints) != Hint::Broken {}
+        assert_eq!(watcher.watch(directory.path()), Err(WatchError::Broken));
+        watcher.unwatch(directory.path());
+        drop(watcher);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_watched_leaves_the_watcher_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut watcher, hints) = watcher(directory.path());
+        assert_eq!(
+            watcher.watch(&directory.path().join("gone")),
+            Err(WatchError::Refused)
+        );
+        std::fs::write(directory.path().join("a.pem"), "a").unwrap();
+        assert!(matches!(next(&hints), Hint::Touched(_)));
     }
 }

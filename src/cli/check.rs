@@ -1,8 +1,14 @@
 //! `check-config`: everything that `run` would read, and with `--probe` what SendGrid says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{CONFIGURATION, Outcome, Screen, ask, configuration, warning_lines};
+use nix::unistd::Uid;
+
+use super::offline::become_owner;
+use super::{
+    CONFIGURATION, Outcome, PERMISSION, Screen, ask, configuration, error_line, user_name,
+    warning_lines,
+};
 use crate::adapter::certificate_directory::CertificateDirectory;
 use crate::adapter::control_socket::{Question, Verb};
 use crate::adapter::sendgrid::KeyReader;
@@ -46,20 +52,38 @@ pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen
             exit: 0,
         };
     }
+    let probed = probe.then(|| ask_sendgrid(&settings, screen));
     let mut findings = vec![files_finding(path, &settings)];
     if !probe {
         findings.extend(keys.fine);
     }
+    // The last step, as there is no way back: what root can read says nothing of what the daemon can.
+    if let Err(why) = become_owner(&settings) {
+        return error_line(&why, None, PERMISSION, screen);
+    }
+    findings.extend(file_findings(&settings));
     findings.extend(directory_findings(&settings));
-    if !probe {
+    let Some(probed) = probed else {
         let rendered = findings_text(&findings, None, CONFIGURATION, screen.out);
         return Outcome {
             out: rendered.text,
             err,
             exit: rendered.exit,
         };
+    };
+    let is_broken = findings.iter().any(|it| it.grade == Grade::Problem);
+    Outcome {
+        out: findings_lines(&findings, screen.out).text + &probed.out,
+        err: err + &probed.err,
+        exit: if is_broken {
+            CONFIGURATION
+        } else {
+            probed.exit
+        },
     }
-    let local = findings_lines(&findings, screen.out);
+}
+
+fn ask_sendgrid(settings: &Settings, screen: Screen) -> Outcome {
     let question = Question {
         verb: Verb::Probe,
         names: Vec::new(),
@@ -68,12 +92,7 @@ pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen
         color: screen.out.color,
         utf8: screen.out.utf8,
     };
-    let probed = ask::put(settings, &question, screen);
-    Outcome {
-        out: local.text + &probed.out,
-        err: err + &probed.err,
-        exit: probed.exit,
-    }
+    ask::put(settings.clone(), &question, screen)
 }
 
 fn pairs(warnings: Vec<crate::config::Problem>) -> Vec<(String, Option<String>)> {
@@ -138,6 +157,21 @@ fn key_findings(settings: &Settings) -> Keys {
     keys
 }
 
+/// Files of the configuration that this user cannot read, though who read them first could.
+fn file_findings(settings: &Settings) -> Vec<Finding> {
+    let unreadable = |path: &&PathBuf| std::fs::File::open(path).is_err();
+    let finding = |path: &PathBuf| {
+        let path = printable_path(path);
+        Finding {
+            grade: Grade::Problem,
+            text: format!("{path} cannot be read by {}", user_name(Uid::effective())),
+            help: Some(format!("chmod 644 {path}")),
+        }
+    };
+    let files = settings.files_read.iter();
+    files.filter(unreadable).map(finding).collect()
+}
+
 /// Directories that cannot be looked at: the daemon starts all the same, and sees nothing new there.
 fn directory_findings(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -150,6 +184,16 @@ fn directory_findings(settings: &Settings) -> Vec<Finding> {
                 Some((
                     format!("the directory {path} is missing"),
                     Some(format!("install -d -m 755 {path}")),
+                ))
+            }
+            Ok(_) if std::fs::read_dir(directory).is_err() => {
+                let path = printable_path(directory);
+                Some((
+                    format!(
+                        "the directory {path} cannot be read by {}",
+                        user_name(Uid::effective())
+                    ),
+                    Some(format!("chmod 755 {path}")),
                 ))
             }
             Ok(it) if integration.directory.strict_permissions => match it.judge_path() {

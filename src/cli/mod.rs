@@ -12,14 +12,17 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use nix::unistd::{Uid, User};
 
 use crate::adapter::control_socket::Verb;
-use crate::adapter::ledger::{LedgerError, Obstacle};
-use crate::adapter::log::Log;
-use crate::config::{Environment, Loaded, Problems, load};
+use crate::adapter::ledger::{Ledger, LedgerError, Obstacle};
+use crate::adapter::log::{Log, goes_to_journal};
+use crate::config::{Environment, Loaded, Problems, Settings, load};
 use crate::daemon::{RunError, Start, run};
+use crate::domain::text::printable_path;
 use crate::view::check_text::{errors_text, warnings_text};
 use arguments::{Arguments, Command};
+use offline::owner_for_root;
 use screen::Screen;
 
 /// Wrong words on the command line (`EX_USAGE`).
@@ -94,7 +97,7 @@ fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
 fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
     let path = arguments.config;
     match arguments.command {
-        Command::Run => daemon(path, screen),
+        Command::Run => for_journal(daemon(path, screen)),
         Command::CheckConfig { probe, print } => check::check_config(&path, probe, print, screen),
         Command::Inspect { paths, strict } => inspect::inspect(&path, &paths, strict, screen),
         Command::Completions { shell } => completions(shell),
@@ -166,6 +169,9 @@ fn daemon(path: std::path::PathBuf, screen: Screen) -> Outcome {
         Ok(loaded) => loaded,
         Err(problems) => return configuration_problems(&problems, screen),
     };
+    if let Some(outcome) = refuse_root(&loaded.settings, screen) {
+        return outcome;
+    }
     let log = match Log::start(&loaded.settings.log) {
         Ok(log) => log,
         Err(error) => return error_line(&error.to_string(), None, CONFIGURATION, screen),
@@ -192,6 +198,42 @@ fn daemon(path: std::path::PathBuf, screen: Screen) -> Outcome {
             error_line(&error.to_string(), help_for(&error), exit, screen)
         }
     }
+}
+
+/// Why the daemon did not start, or ended, is an error in the journal, too.
+fn for_journal(outcome: Outcome) -> Outcome {
+    if !goes_to_journal() {
+        return outcome;
+    }
+    let err = outcome
+        .err
+        .lines()
+        .flat_map(|it| ["<3>", it, "\n"])
+        .collect();
+    Outcome { err, ..outcome }
+}
+
+/// Root's daemon in the state directory of another user would leave files there that the service cannot write. Where a
+/// daemon runs already, that is the better reason.
+fn refuse_root(settings: &Settings, screen: Screen) -> Option<Outcome> {
+    let directory = &settings.state_directory;
+    let (owner, _) = owner_for_root(directory)?;
+    if !matches!(Ledger::holder(directory), Ok(None)) {
+        return None;
+    }
+    let name = user_name(owner);
+    let why = format!(
+        "{} belongs to {name}, and root would leave files there that {name} cannot write",
+        printable_path(directory)
+    );
+    let help = format!("systemctl start sso-certd\nrunuser -u {name} -- sso-certd run");
+    Some(error_line(&why, Some(&help), PERMISSION, screen))
+}
+
+/// A user as the system calls it; its number if it has no name.
+fn user_name(uid: Uid) -> String {
+    let user = User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |it| it.name)
 }
 
 /// Two threads: the machines this runs on have better things to do.

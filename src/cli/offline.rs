@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use nix::unistd::{Gid, Uid};
 
 use super::ask::outcome;
 use super::{Outcome, PERMISSION, Screen, error_line, ledger_exit, runtime};
@@ -34,7 +37,11 @@ pub(super) fn answer(settings: Settings, question: &Question, screen: Screen) ->
     }
     let ledger = match open(&settings, question) {
         Ok(ledger) => ledger,
-        Err(error) => return error_line(&error.to_string(), None, ledger_exit(&error), screen),
+        Err(error) => {
+            let is_missing = matches!(error, LedgerError::Missing { .. });
+            let help = is_missing.then_some("systemctl start sso-certd");
+            return error_line(&error.to_string(), help, ledger_exit(&error), screen);
+        }
     };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
@@ -104,18 +111,11 @@ fn read_keys(settings: &Settings) -> BTreeMap<AccountName, ApiKey> {
 }
 
 /// Root becomes the owner of the state directory, so that no file of root's is left there, and sees what the daemon sees.
-fn become_owner(settings: &Settings) -> Result<(), String> {
-    use nix::unistd::{Gid, Uid, User, initgroups, setgid, setgroups, setuid};
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let Ok(metadata) = std::fs::metadata(&settings.state_directory) else {
+pub(super) fn become_owner(settings: &Settings) -> Result<(), String> {
+    use nix::unistd::{User, initgroups, setgid, setgroups, setuid};
+    let Some((uid, gid)) = owner_for_root(&settings.state_directory) else {
         return Ok(());
     };
-    let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
-    if uid.is_root() {
-        return Ok(());
-    }
     let failed = |_| format!("root cannot become the owner (uid {uid}) of the state directory");
     let name = User::from_uid(uid)
         .ok()
@@ -127,4 +127,12 @@ fn become_owner(settings: &Settings) -> Result<(), String> {
     }
     setgid(gid).map_err(failed)?;
     setuid(uid).map_err(failed)
+}
+
+/// Whose the state directory is, if this is root and it is somebody else's.
+pub(super) fn owner_for_root(state_directory: &Path) -> Option<(Uid, Gid)> {
+    let is_root = rustix::process::geteuid().is_root();
+    let metadata = std::fs::metadata(state_directory).ok()?;
+    let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+    (is_root && !uid.is_root()).then_some((uid, gid))
 }

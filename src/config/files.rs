@@ -13,6 +13,12 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 /// Most files that are read of `conf.d`.
 const MOST: usize = 10_000;
 
+/// What helps where the main file cannot be read.
+const ANOTHER_FILE: &str = "sso-certd --config PATH reads another file";
+/// What helps where there is none yet.
+const EMPTY_FILE: &str =
+    "an empty one is enough for `sso-certd integrations`, which prints what to write into it";
+
 /// One file, read whole.
 #[derive(Debug)]
 pub(super) struct SourceFile {
@@ -33,8 +39,12 @@ pub(super) fn read(main: &Path) -> (Vec<SourceFile>, Vec<Problem>) {
         match read_text(&path) {
             Ok(text) => files.push(SourceFile { path, text }),
             Err(problem) if path == main => {
-                problems
-                    .push(problem.help("sso-certd --config PATH reads another file".to_owned()));
+                let help = if main.exists() {
+                    ANOTHER_FILE.to_owned()
+                } else {
+                    format!("{ANOTHER_FILE}; {EMPTY_FILE}")
+                };
+                problems.push(problem.help(help));
             }
             Err(problem) => problems.push(problem),
         }
@@ -79,7 +89,12 @@ fn beside(main: &Path, most: usize) -> Result<Vec<PathBuf>, Problem> {
 
 fn read_text(path: &Path) -> Result<String, Problem> {
     let shown = printable_path(path);
-    let unreadable = |error: io::Error| Problem::new(format!("{shown} cannot be read: {error}"));
+    let unreadable = |error: io::Error| {
+        Problem::new(match error.kind() {
+            io::ErrorKind::NotFound => format!("{shown} is missing"),
+            _ => format!("{shown} cannot be read: {error}"),
+        })
+    };
     // Asked first: to open a pipe would wait for its other end.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Problem::new(format!("{shown} is not a regular file")));

@@ -62,6 +62,7 @@ pub struct Link {
     pulse: Pulse,
     asked: u64,
     has_new_key: bool,
+    retry_at: Option<Timestamp>,
 }
 
 impl Link {
@@ -96,6 +97,7 @@ impl Link {
             pulse,
             asked: 0,
             has_new_key: false,
+            retry_at: None,
         };
         match key {
             Some(key) => drop(link.use_key(key)),
@@ -148,19 +150,20 @@ impl Link {
         self.client.as_ref().ok()
     }
 
-    /// When an integration may be asked about again; none if it may be now.
-    pub fn wait_for(&self, integration: IntegrationId) -> Option<Timestamp> {
-        self.wait(Operation::List, integration)
+    /// A pass begins: what stood in the way of an earlier one is its own affair.
+    pub const fn begin_pass(&mut self) {
+        self.retry_at = None;
+    }
+
+    /// When the wait ends that an answer in this pass has begun; none if there was none. It may be over by now.
+    pub const fn retry_at(&self) -> Option<Timestamp> {
+        self.retry_at
     }
 
     /// When an upload to an integration may be tried again; none if it may be now.
     pub fn wait_for_upload(&self, integration: IntegrationId) -> Option<Timestamp> {
-        self.wait(Operation::Create, integration)
-    }
-
-    fn wait(&self, operation: Operation, integration: IntegrationId) -> Option<Timestamp> {
         let request = Request {
-            operation,
+            operation: Operation::Create,
             integration: Some(integration),
         };
         let now = self.shared.clock.now();
@@ -235,6 +238,8 @@ impl Link {
             observed.duration,
         );
         self.gate.record(&now, &observed.report, fastrand::f64());
+        let closed = self.gate.closed(&now, &observed.report.request);
+        self.retry_at = closed.map(|it| now.wall.plus(it.left)).or(self.retry_at);
         if let Err(CallError {
             failure: Failure::KeyRejected,
             ..
@@ -269,7 +274,10 @@ impl Link {
         let found = match self.key.read() {
             Ok(found) => found,
             Err(error) => {
-                let text = error.to_string();
+                let help = error.help();
+                let text = help
+                    .iter()
+                    .fold(error.to_string(), |all, it| format!("{all}; {}", it.trim()));
                 if self.client.as_ref().err() != Some(&text) && self.client.is_err() {
                     tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
                     self.client = Err(text);

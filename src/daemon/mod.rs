@@ -144,10 +144,7 @@ pub async fn run(start: Start) -> Result<(), RunError> {
             tracing::info!("Stopped by {name}");
             Ok(())
         }
-        End::Task(task) => {
-            tracing::error!("{task} ended; the daemon stops with it");
-            Err(RunError::TaskEnded(task))
-        }
+        End::Task(task) => Err(RunError::TaskEnded(task)),
     }
 }
 
@@ -177,13 +174,19 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
 }
 
 fn tell_start(settings: &Settings, address: Option<std::net::SocketAddr>) {
-    let integrations = count(settings.integrations.len(), "integration", "integrations");
-    let accounts = count(settings.accounts.len(), "account", "accounts");
     let metrics = address.map_or_else(|| "no metrics".to_owned(), |it| format!("metrics on {it}"));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        "Started: {integrations}, {accounts}, {metrics}"
+        "Started: {}, {metrics}",
+        extent(settings)
     );
+}
+
+/// `3 integrations, 1 account`
+fn extent(settings: &Settings) -> String {
+    let integrations = count(settings.integrations.len(), "integration", "integrations");
+    let accounts = count(settings.accounts.len(), "account", "accounts");
+    format!("{integrations}, {accounts}")
 }
 
 struct Daemon {
@@ -282,7 +285,7 @@ impl Daemon {
             it.reload.is_ok = true;
             it.reload.succeeded_at = now.wall;
         });
-        let integrations = count(settings.integrations.len(), "integration", "integrations");
+        let taken = extent(&settings);
         *generation = Generation::start(
             settings,
             &self.shared,
@@ -292,7 +295,7 @@ impl Daemon {
         )
         .await?;
         self.services.redirect(generation.ways_in().clone());
-        tracing::info!("Reloaded: {integrations}");
+        tracing::info!("Reloaded: {taken}");
         Ok(())
     }
 

@@ -70,6 +70,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     async fn run(self) -> (PassEnd, Option<Timestamp>) {
+        self.link.begin_pass();
         let path: PathBuf = self.subject.settings.directory.directory.clone();
         let (source, name) = (&self.subject.source, &self.subject.name);
         let sight = if self.trigger == Trigger::Command {
@@ -126,7 +127,7 @@ impl Pass<'_> {
 
     fn end_uncompared(&self, halt: Halt, sight: &Sight) -> (PassEnd, Option<Timestamp>) {
         let (end, failure, until) = judge(halt, self.shared.clock.now().wall);
-        let until = until.or_else(|| self.link.wait_for(self.subject.settings.integration_id));
+        let until = until.or_else(|| self.link.retry_at());
         let plan = self.plan_without_list(sight, until);
         let due = until
             .into_iter()

@@ -1,27 +1,30 @@
 //! One task a directory: it looks when a hint, the poll or a pass says so, tells what it saw, and wakes the workers whose
 //! integrations the directory serves.
 
+mod compare;
+mod eye;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::adapter::certificate_directory::{CertificateDirectory, DirectorySettings};
+use crate::adapter::certificate_directory::DirectorySettings;
 use crate::adapter::clock::Clock;
 use crate::adapter::metrics::Metrics;
-use crate::adapter::watcher::{DirectoryIdentity, WatchError, WatchSettings};
+use crate::adapter::watcher::{WatchError, WatchSettings};
 use crate::daemon::board::Board;
 use crate::daemon::inbox::Trigger;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::shared::raised;
-use crate::daemon::watch::{Signal, Watch};
+use crate::daemon::source::compare::{differs, has_other_versions};
+use crate::daemon::source::eye::{Eye, Glance, unreadable};
+use crate::daemon::watch::{Route, Stand, Watch};
 use crate::domain::text::printable_path;
-use crate::domain::{FileVerdict, IntegrationName, Look, Reason, Refusal, SourceError};
-use crate::intake::judge_file;
+use crate::domain::{IntegrationName, Look, Reason, Refusal, SourceError};
 
 /// What a look came to.
 pub type Sight = Result<Arc<Look>, SourceError>;
@@ -38,10 +41,19 @@ pub struct LookRequest {
     pub reply: oneshot::Sender<Sight>,
 }
 
-/// The longest a look may take before a pass goes on without it; a hung network mount ends here.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a pass waits for the answer; longer than any look.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Past the instant at which a file counts, so that it does.
+/// How soon to look again where nothing could be seen; a step of a swap by hand may have been seen alone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The longest that hints may put a look off: a neighbour that is written without end must not hide a finished file.
+const LONGEST_UNREST: Duration = Duration::from_secs(5);
+
+/// How late the hint of a change may come that the poll has found first.
+const LATE_HINT: Duration = Duration::from_millis(500);
+
+/// Past the instant at which a file counts, so that it does: both clocks are read in milliseconds.
 pub(super) const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// How long a task may be silent.
@@ -88,25 +100,18 @@ pub async fn ask_for_look(
     path: &Path,
 ) -> Sight {
     let (reply, answer) = oneshot::channel();
-    let unanswered = |why: &str| {
-        Err(SourceError::Unreadable {
-            path: printable_path(path),
-            why: why.to_owned(),
-        })
+    let unanswered = |why: &str| Err(unreadable(path, why));
+    let request = LookRequest {
+        name: name.clone(),
+        reply,
     };
-    if source
-        .send(LookRequest {
-            name: name.clone(),
-            reply,
-        })
-        .await
-        .is_err()
-    {
-        return unanswered("nobody looks at it any more");
-    }
-    match timeout(LOOK_TIMEOUT, answer).await {
-        Ok(Ok(sight)) => sight,
-        Ok(Err(_)) => unanswered("nobody looks at it any more"),
+    let asked = async {
+        source.send(request).await.ok()?;
+        answer.await.ok()
+    };
+    match timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(Some(sight)) => sight,
+        Ok(None) => unanswered("nobody looks at it any more"),
         Err(_) => unanswered("its file system does not answer"),
     }
 }
@@ -115,6 +120,7 @@ pub async fn ask_for_look(
 enum Cause {
     Hint,
     Poll,
+    /// A file has waited for long enough, or nothing could be seen the last time.
     Again,
     Request(LookRequest),
     Stop,
@@ -122,47 +128,59 @@ enum Cause {
 
 /// What a task knows between two looks.
 struct State {
-    directory: Option<CertificateDirectory>,
+    eye: Eye,
     sight: Option<Sight>,
-    armed: Option<DirectoryIdentity>,
     is_watched: bool,
     told: Option<WatchError>,
     refusals: BTreeSet<(String, Reason, String)>,
-    signal: Arc<Signal>,
+    /// What found the change that a file may still wait for.
+    found_by: Trigger,
+    /// Until when the hint of a change may come that the poll has found.
+    unannounced: Option<Instant>,
 }
 
 impl SourceTask {
     /// Runs until it is told to stop.
     pub async fn run(mut self) {
-        let signal = self.watch.route(&self.settings.directory);
+        let route = self.watch.route(&self.settings.directory);
         let mut state = State {
-            directory: None,
+            eye: Eye::new(
+                self.settings.clone(),
+                self.watching.events.then(|| self.watch.clone()),
+                route.clone(),
+                self.clock.clone(),
+            ),
             sight: None,
-            armed: None,
             is_watched: false,
             told: None,
             refusals: BTreeSet::new(),
-            signal,
+            found_by: Trigger::Change,
+            unannounced: None,
         };
         self.look(&mut state, None, None).await;
         let (done, _) = oneshot::channel();
         let first_look = std::mem::replace(&mut self.first_look, done);
         if first_look.send(()).is_err() {
-            return;
+            tracing::debug!("Nobody waited for this first look any longer");
         }
         let mut next_poll = self.watching.poll.map(|it| Instant::now() + it);
         loop {
-            match self.wait(&state, next_poll).await {
+            match self.wait(&mut state, &route, next_poll).await {
                 Cause::Stop => return,
-                Cause::Hint | Cause::Again => {
+                Cause::Hint => {
                     self.look(&mut state, Some(Trigger::Change), None).await;
                 }
+                Cause::Again => {
+                    let found_by = state.found_by;
+                    self.look(&mut state, Some(found_by), None).await;
+                }
                 Cause::Request(request) => {
-                    self.look(&mut state, Some(Trigger::Change), Some(&request.name))
-                        .await;
+                    let asker = Some(&request.name);
+                    self.look(&mut state, Some(Trigger::Change), asker).await;
                     let sight = state.sight.clone().unwrap_or_else(|| Ok(Arc::default()));
                     if request.reply.send(sight).is_err() {
-                        tracing::debug!("The pass that asked for a look is gone");
+                        // The pass went on without it; what was seen concerns it all the same.
+                        (self.wake)(&request.name, Trigger::Change);
                     }
                 }
                 Cause::Poll => {
@@ -173,33 +191,49 @@ impl SourceTask {
         }
     }
 
-    /// Waits for a reason to look. After a hint it waits on until nothing has happened for `quiet`, or the poll is due.
-    async fn wait(&mut self, state: &State, next_poll: Option<Instant>) -> Cause {
-        let again = state
-            .sight
-            .as_ref()
-            .and_then(|it| it.as_ref().ok())
-            .and_then(|it| it.again_at());
-        let again = again.map(|it| Instant::now() + it.since(self.clock.now().wall) + A_MOMENT);
-        let mut quiet_at: Option<Instant> = None;
+    /// Waits for a reason to look. After a hint that is that nothing has happened for `quiet`.
+    async fn wait(
+        &mut self,
+        state: &mut State,
+        route: &Route,
+        next_poll: Option<Instant>,
+    ) -> Cause {
+        let again = self.again(state);
+        let mut quiet: Option<(Instant, Instant)> = None;
         loop {
             self.pulse.beat(SILENCE);
-            let alarm = [next_poll, again, quiet_at].into_iter().flatten().min();
+            let alarms = match quiet {
+                Some((quiet_at, latest)) => [Some(quiet_at.min(latest)), None, None],
+                None => [next_poll, again, state.unannounced],
+            };
             let beat = Instant::now() + BEAT;
+            let alarm = alarms.into_iter().flatten().min().unwrap_or(beat);
             tokio::select! {
                 biased;
                 () = raised(&self.stop) => return Cause::Stop,
                 request = self.requests.recv() => return request.map_or(Cause::Stop, Cause::Request),
-                () = state.signal.hinted.notified() => quiet_at = Some(Instant::now() + self.settings.quiet),
-                () = sleep_until(alarm.unwrap_or(beat).min(beat)) => {
+                () = route.hinted() => {
+                    let now = Instant::now();
+                    let latest = match quiet {
+                        Some((_, latest)) => latest,
+                        None => now + LONGEST_UNREST.max(self.settings.quiet),
+                    };
+                    quiet = Some((now + self.settings.quiet, latest));
+                    state.unannounced = None;
+                }
+                () = sleep_until(alarm.min(beat)) => {
                     let is_over = |it: Option<Instant>| it.is_some_and(|it| it <= Instant::now());
-                    if is_over(quiet_at) {
-                        return Cause::Hint;
-                    }
-                    if is_over(next_poll) {
+                    if quiet.is_some() {
+                        if is_over(Some(alarm)) {
+                            return Cause::Hint;
+                        }
+                    } else if is_over(state.unannounced) {
+                        state.unannounced = None;
+                        self.metrics.change_missed();
+                        self.watch.distrust(route);
+                    } else if is_over(next_poll) {
                         return Cause::Poll;
-                    }
-                    if is_over(again) {
+                    } else if is_over(again) {
                         return Cause::Again;
                     }
                 }
@@ -207,29 +241,44 @@ impl SourceTask {
         }
     }
 
-    /// Looks, writes down what was seen, and wakes whom it concerns. Arming comes before looking, so that a change in
-    /// between is found by the look.
+    /// When to look again without any hint.
+    fn again(&self, state: &State) -> Option<Instant> {
+        match state.sight.as_ref()? {
+            Ok(look) => {
+                let left = look.again_at()?.since(self.clock.now().wall);
+                Some(Instant::now() + left + A_MOMENT)
+            }
+            Err(_) => self.watching.events.then(|| Instant::now() + RETRY),
+        }
+    }
+
+    /// Looks, writes down what was seen, and wakes whom it concerns.
     async fn look(
         &mut self,
         state: &mut State,
         trigger: Option<Trigger>,
         asker: Option<&IntegrationName>,
     ) {
-        let stood = state.is_watched && !state.signal.lost.load(Ordering::Acquire);
-        let was_armed_on = state.armed;
-        self.arm(state);
         let started = Instant::now();
-        let sight = self.see(state).await;
+        let Glance { stand, sight } = tokio::select! {
+            glance = state.eye.look() => glance,
+            () = raised(&self.stop) => return,
+        };
         self.metrics.looked(started.elapsed());
         self.pulse.beat(SILENCE);
         let is_changed = state
             .sight
             .as_ref()
             .is_none_or(|before| differs(before, &sight));
-        if trigger == Some(Trigger::Poll) && is_changed && stood && was_armed_on == state.armed {
-            self.metrics.change_missed();
-            state.signal.lost.store(true, Ordering::Release);
+        if let Some((trigger, before)) = trigger.zip(state.sight.as_ref())
+            && has_other_versions(before, &sight)
+        {
+            state.found_by = trigger;
+            if trigger == Trigger::Poll && stand == Some(Ok(Stand::Before)) {
+                state.unannounced = Some(Instant::now() + LATE_HINT);
+            }
         }
+        self.tell_watch(state, stand);
         self.tell_refusals(state, &sight);
         self.tell_outage(state, &sight);
         let now = self.clock.now().wall;
@@ -255,63 +304,25 @@ impl SourceTask {
         }
     }
 
-    /// Arms the watch if none stands, or if the path leads elsewhere by now.
-    fn arm(&self, state: &mut State) {
-        if !self.watching.events {
-            return;
-        }
-        let identity = DirectoryIdentity::of(&self.settings.directory);
-        let is_lost = state.signal.lost.swap(false, Ordering::AcqRel);
-        if identity.is_some() && identity == state.armed && state.is_watched && !is_lost {
-            return;
-        }
-        state.armed = identity;
-        let result = if identity.is_some() {
-            self.watch.arm(&self.settings.directory)
-        } else {
-            Err(WatchError::Refused)
-        };
-        state.is_watched = result.is_ok();
-        let told = result.err();
-        if told != state.told {
-            if let Some(error @ (WatchError::Limit | WatchError::Unsupported(_))) = &told {
+    /// Writes down whether events come, and says it if they do not for a reason that a person can do something about.
+    fn tell_watch(&self, state: &mut State, stand: Option<Result<Stand, WatchError>>) {
+        state.is_watched = matches!(stand, Some(Ok(_)));
+        let Some(Err(error @ (WatchError::Limit | WatchError::Unsupported(_)))) = stand else {
+            if state.is_watched && state.told.take().is_some() {
                 let path = printable_path(&self.settings.directory);
-                tracing::warn!(path, "Polled only: {path}: {error}");
+                tracing::info!(path, "Watched by events again: {path}");
             }
-            state.told = told;
-        }
-    }
-
-    /// One look, on a thread that may block.
-    async fn see(&self, state: &mut State) -> Sight {
-        let path = || printable_path(&self.settings.directory);
-        let directory = match state.directory.take() {
-            Some(directory) => directory,
-            None => match CertificateDirectory::new(self.settings.clone(), judge_file) {
-                Ok(directory) => directory,
-                Err(error) => {
-                    return Err(SourceError::Unreadable {
-                        path: path(),
-                        why: error.to_string(),
-                    });
-                }
-            },
+            return;
         };
-        let now = self.clock.now();
-        let looked = tokio::task::spawn_blocking(move || {
-            let mut directory = directory;
-            let look = directory.look(&now);
-            (directory, look)
-        });
-        match looked.await {
-            Ok((directory, look)) => {
-                state.directory = Some(directory);
-                look.map(Arc::new)
-            }
-            Err(_) => Err(SourceError::Unreadable {
-                path: path(),
-                why: "the look itself stopped".to_owned(),
-            }),
+        if state.told.as_ref() != Some(&error) {
+            let path = printable_path(&self.settings.directory);
+            let how = if self.watching.poll.is_some() {
+                "Polled only"
+            } else {
+                "Neither watched nor polled, so set `watch.poll`"
+            };
+            tracing::warn!(path, "{how}: {path}: {error}");
+            state.told = Some(error);
         }
     }
 
@@ -360,26 +371,5 @@ fn tell_refusal(path: &str, refusal: &Refusal) {
         tracing::error!(path, %reason, "Refused: {path}: {found}");
     } else {
         tracing::warn!(path, %reason, "Refused: {path}: {found}");
-    }
-}
-
-/// Whether two sights differ in anything that a plan could care about. A file that still waits is nothing yet.
-fn differs(before: &Sight, after: &Sight) -> bool {
-    match (before, after) {
-        (Ok(before), Ok(after)) => {
-            let settled = |look: &Look| {
-                let is_settled = |it: &&crate::domain::LookedFile| {
-                    !matches!(it.verdict, FileVerdict::Waiting { .. })
-                };
-                look.files
-                    .iter()
-                    .filter(is_settled)
-                    .cloned()
-                    .collect::<Vec<_>>()
-            };
-            settled(before) != settled(after) || before.surplus != after.surplus
-        }
-        (Err(before), Err(after)) => before != after,
-        _ => true,
     }
 }

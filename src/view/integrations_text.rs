@@ -47,7 +47,10 @@ pub fn integrations_text(
 ) -> Rendered {
     let mut page = Page::new(terminal);
     let mut exit = 0;
-    for listing in listings {
+    for (index, listing) in listings.iter().enumerate() {
+        if index > 0 {
+            page.blank();
+        }
         let head = format!("account {}, {}", listing.account, listing.base_url);
         match &listing.integrations {
             Err(why) => {
@@ -66,7 +69,6 @@ pub fn integrations_text(
                 }
             }
         }
-        page.blank();
     }
     paste(&mut page, listings, taken, configuration);
     page.finish(exit)
@@ -138,6 +140,7 @@ fn paste(
         let listed = listing.integrations.as_deref().unwrap_or_default();
         for it in listed.iter().filter(|it| it.configured_as.is_none()) {
             if is_first {
+                page.blank();
                 page.line(&format!("Not configured yet; paste into {configuration}:"));
                 is_first = false;
             }
@@ -153,7 +156,9 @@ fn paste(
             taken.insert(name);
         }
     }
-    if is_first {
+    let listed = |it: &AccountListing| it.integrations.as_ref().is_ok_and(|it| !it.is_empty());
+    if is_first && listings.iter().all(listed) {
+        page.blank();
         page.line("Every one of them is configured.");
     }
 }
@@ -279,7 +284,10 @@ mod tests {
         };
         let rendered = integrations_text(&[listing], &BTreeSet::new(), "x", now(), WIDE);
         assert_eq!(rendered.exit, 1);
-        assert!(rendered.text.contains("401"));
+        expect![[r#"
+            ✗ account default, https://api.sendgrid.com: 401: SendGrid does not know this key
+        "#]]
+        .assert_eq(&rendered.text);
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod table;
 mod telling;
 pub mod terminal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod todo;
 mod todo_certificate;
 mod when;

@@ -72,6 +72,9 @@ fn has_no_trust(plan: &Plan) -> bool {
 
 fn nothing_to_do(report: &PlanReport) -> String {
     let number = report.integrations.len();
+    if number == 0 {
+        return super::sentence::NOTHING_CONFIGURED.to_owned();
+    }
     let are = if number == 1 { "is" } else { "are" };
     format!(
         "Nothing to do: {} {are} in step. Compared with SendGrid just now, {}.",
@@ -561,6 +564,18 @@ mod tests {
 
             Plan: 0 to upload, 0 to disable, 0 to delete, 0 held for you. Nothing has been changed.
         "#]],
+        );
+    }
+
+    #[test]
+    fn without_an_integration_nothing_is_called_in_step() {
+        check(
+            &report(Vec::new()),
+            WIDE,
+            0,
+            &expect![[r#"
+                No integration is configured; `sso-certd integrations` lists those of SendGrid.
+            "#]],
         );
     }
 

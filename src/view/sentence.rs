@@ -37,6 +37,10 @@ pub struct Sentence {
     pub text: String,
 }
 
+/// What is said of a daemon that has nothing to do.
+pub(super) const NOTHING_CONFIGURED: &str =
+    "No integration is configured; `sso-certd integrations` lists those of SendGrid.";
+
 /// What matters most about the daemon.
 pub fn sentence(snapshot: &Snapshot, now: Timestamp) -> Sentence {
     if !snapshot.is_live {
@@ -89,8 +93,7 @@ fn all_well(snapshot: &Snapshot, now: Timestamp) -> Sentence {
     let (Some(oldest), Some(newest)) = (compared().min(), compared().max()) else {
         return Sentence {
             mark: Mark::NeedsYou,
-            text: "No integration is configured; `sso-certd integrations` lists those of SendGrid."
-                .to_owned(),
+            text: NOTHING_CONFIGURED.to_owned(),
         };
     };
     let when = if newest.since(oldest).as_secs() < 60 {
@@ -600,8 +603,8 @@ mod tests {
         );
         check_one(
             integration("adfs", vec![item(State::Planned, &adfs_next())]),
-            Mark::Waits,
-            &format!("adfs waits: {brief} goes to SendGrid with the next pass."),
+            Mark::Broken,
+            "Logins through adfs fail: SendGrid trusts no valid certificate for it.",
         );
         let mut kept = snapshot(vec![with(State::Planned), with(State::Waiting)]);
         let account = kept.accounts.get_mut(&AccountName::default()).unwrap();

@@ -35,3 +35,4 @@ mod secrets;
 mod simulator;
 mod unknown;
 mod watch;
+mod watching;

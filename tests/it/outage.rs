@@ -120,9 +120,9 @@ async fn a_key_that_may_not_create_is_told_and_recovers() {
     stage.home.put("okta", "scoped.pem", &certificate.pem);
     let daemon = stage.start().await;
     daemon
-        .shows("the failure is told", |it| {
-            let failure = &integration(it, "okta")["failure"]["text"];
-            failure.as_str().is_some_and(|it| it.contains("403"))
+        .shows("the key needs a person", |it| {
+            let attention = integration(it, "okta")["attention"].as_array().cloned();
+            attention.is_some_and(|it| it.iter().any(|it| it == "api_key"))
         })
         .await;
     stage
@@ -241,4 +241,23 @@ async fn an_account_whose_requests_hang_delays_no_other() {
     let post = history.posts_of(later.fingerprint).next().unwrap();
     assert_eq!(post.client.as_deref(), Some("eu/1"), "by its own key");
     stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_wait_that_is_over_before_it_is_written_down_is_not_forgotten() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set(
+        "hasty",
+        "[delivery]\nretry_first = \"1ms\"\nretry_cap = \"1ms\"\n",
+    );
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::List, Fault::refuse(500)));
+    let daemon = stage.start().await;
+    stage
+        .sendgrid_has(&daemon, "it is listed again", |it| {
+            it.history().count(Operation::List) >= 2
+        })
+        .await;
+    daemon.has_compared().await;
 }

@@ -53,6 +53,7 @@ async fn a_file_written_in_pieces_is_taken_when_it_is_whole() {
     let daemon = stage.start().await;
     let certificate = valid("copied");
     let path = stage.home.directory("okta").join("copied.pem");
+    stage.home.put("okta", "copied.pem", "");
     for end in 1..=certificate.pem.len() {
         if end % 100 == 0 || end == certificate.pem.len() {
             fs::write(&path, &certificate.pem[..end]).unwrap();

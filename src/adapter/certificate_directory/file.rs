@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
@@ -132,14 +133,27 @@ pub(super) enum Opened {
 }
 
 /// Reads files, judges what is in them, and counts how often.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Reader {
-    pub(super) judge: Judge,
-    pub(super) reads: u64,
+    judge: Judge,
+    reads: AtomicU64,
+}
+
+impl Reader {
+    pub(super) fn new(judge: Judge) -> Self {
+        Self {
+            judge,
+            reads: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
 }
 
 /// Reads and judges the version of a file that has this stamp. Opening never blocks.
-pub(super) fn read(path: &Path, stamp: &Stamp, reader: &mut Reader) -> Opened {
+pub(super) fn read(path: &Path, stamp: &Stamp, reader: &Reader) -> Opened {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -149,7 +163,7 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reader: &mut Reader) -> Opened {
     if !is_still(&file) {
         return Opened::Changing;
     }
-    reader.reads += 1;
+    reader.reads.fetch_add(1, Ordering::Relaxed);
     let bytes = match first_bytes(&mut file) {
         Ok(bytes) => bytes,
         Err(error) => return unreadable(word(&error)),

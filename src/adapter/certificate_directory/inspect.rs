@@ -98,7 +98,7 @@ fn content(path: &Path, stamp: &file::Stamp, judge: Judge) -> FileVerdict {
     if let Some(refusal) = stamp.refusal() {
         return FileVerdict::Refused(refusal);
     }
-    match file::read(path, stamp, &mut Reader { judge, reads: 0 }) {
+    match file::read(path, stamp, &Reader::new(judge)) {
         Opened::Read(Ok(accepted)) => FileVerdict::Accepted {
             certificates: accepted.certificates,
             refused: accepted.refused,

@@ -1,18 +1,20 @@
 //! A directory of certificate files, looked at as a whole, and never written to.
 //!
 //! A look is incremental: a file whose stamp (device, inode, size, times) is unchanged is not opened again. What
-//! makes a file count, wait or be refused is read off that stamp and the two clocks; what is in it, a function passed in says.
+//! makes a file count, wait or be refused is read off that stamp and the two clocks; what is in it, a function passed in
+//! says, for several files at once.
 
 mod access;
 mod file;
 mod inspect;
 mod names;
+mod threads;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -36,8 +38,8 @@ pub const FILES_LIMIT: usize = 1024;
 /// What looks like an unfinished copy is refused once nothing happened to it for this long.
 const COPY_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file read sooner than this after its last change is read once more: a second change within the same tick of
-/// the file system's clock would leave the stamp as it was.
+/// A file read sooner than this after its last change is read again by the next look: a second change within the same
+/// tick of the file system's clock would leave the stamp as it was. The coarsest clock, FAT's, ticks every two seconds.
 const RACY: Duration = Duration::from_secs(2);
 
 /// Which directory, which files in it, and who may write them.
@@ -94,8 +96,20 @@ struct Known {
 #[derive(Debug)]
 struct ReadContent {
     content: Content,
-    /// When; to be read once more as it had just changed then.
-    racy_since: Option<Moment>,
+    /// To be read again, as the file had just changed then.
+    is_racy: bool,
+}
+
+/// One file of a look, before what is in it is known.
+enum Seen {
+    /// There is nothing to read.
+    Judged(LookedFile),
+    /// What is known under this name says the rest.
+    Known {
+        name: OsString,
+        path: PathBuf,
+        permissions: Result<(), Refusal>,
+    },
 }
 
 impl CertificateDirectory {
@@ -110,7 +124,7 @@ impl CertificateDirectory {
             directory: settings.directory,
             strict: settings.strict_permissions,
             quiet: settings.quiet,
-            reader: Reader { judge, reads: 0 },
+            reader: Reader::new(judge),
             known: BTreeMap::new(),
         })
     }
@@ -122,7 +136,7 @@ impl CertificateDirectory {
 
     /// How many files were opened and read since the start. A look at what did not change adds none.
     pub fn reads(&self) -> u64 {
-        self.reader.reads
+        self.reader.reads()
     }
 
     /// Judges the permissions of the directory and of everything above it, for start-up.
@@ -146,10 +160,15 @@ impl CertificateDirectory {
         self.known
             .retain(|name, _| listing.counted.binary_search(name).is_ok());
         let mut judge = PathJudge::new(&self.trusted.clone());
-        let mut files = Vec::with_capacity(listing.counted.len());
-        for name in &listing.counted {
-            files.extend(self.look_at(name, &mut judge, now));
+        let mut seen = Vec::with_capacity(listing.counted.len());
+        for name in listing.counted {
+            seen.extend(self.see(name, &mut judge, now));
         }
+        let mut opened = self.read_what_is_due(&seen, now);
+        let files = seen
+            .into_iter()
+            .filter_map(|it| self.judge(it, &mut opened, now))
+            .collect();
         if identity(&self.directory)? != before {
             return Err(SourceError::Unreadable {
                 path: printable_path(&self.directory),
@@ -164,66 +183,96 @@ impl CertificateDirectory {
         })
     }
 
-    /// One file; none if it is gone by now.
-    fn look_at(&mut self, name: &OsStr, judge: &mut PathJudge, now: &Moment) -> Option<LookedFile> {
-        let path = self.directory.join(name);
+    /// One file, unread; none if it is gone by now.
+    fn see(&mut self, name: OsString, judge: &mut PathJudge, now: &Moment) -> Option<Seen> {
+        let path = self.directory.join(&name);
         let stamp = match file::stamp(&path) {
             Ok(stamp) => stamp,
             Err(file::NoStamp::Gone) => return None,
             Err(file::NoStamp::Refused(stamp, refusal)) => {
-                self.known.remove(name);
+                self.known.remove(&name);
                 let owner = judge.owner_text(&stamp);
-                return Some(file::looked(
-                    path,
-                    &stamp,
-                    owner,
-                    FileVerdict::Refused(refusal),
-                ));
+                let verdict = FileVerdict::Refused(refusal);
+                return Some(Seen::Judged(file::looked(path, &stamp, owner, verdict)));
             }
         };
-        if self.known.get(name).is_none_or(|it| it.stamp != stamp) {
+        if self.known.get(&name).is_none_or(|it| it.stamp != stamp) {
             let known = Known {
                 owner: judge.owner_text(&stamp),
                 first_seen: now.clone(),
                 content: None,
                 stamp: stamp.clone(),
             };
-            self.known.insert(name.to_owned(), known);
+            self.known.insert(name.clone(), known);
         }
-        let quiet = self.quiet;
         let permissions = match self.strict.then(|| judge.walk(&path)) {
             Some(Ok(end)) if end != stamp => {
                 // It was replaced since its stamp was taken; the next look sees one version.
-                let until = now.wall.plus(quiet);
-                let verdict = FileVerdict::Waiting {
-                    until,
-                    otherwise: None,
-                };
-                return Some(file::looked(path, &end, judge.owner_text(&end), verdict));
+                let verdict = still_changing(self.quiet, now);
+                let owner = judge.owner_text(&end);
+                return Some(Seen::Judged(file::looked(path, &end, owner, verdict)));
             }
             Some(Err(refusal)) => Err(refusal),
             _ => Ok(()),
         };
-        let known = self.known.get_mut(name)?;
-        let verdict = known.verdict(&path, quiet, now, &mut self.reader);
-        let verdict = strictest(verdict, permissions);
-        Some(file::looked(
+        Some(Seen::Known {
+            name,
             path,
-            &known.stamp,
-            known.owner.clone(),
-            verdict,
-        ))
+            permissions,
+        })
+    }
+
+    /// Reads and judges what was not read yet in this version, several files at once.
+    fn read_what_is_due(&self, seen: &[Seen], now: &Moment) -> BTreeMap<OsString, Opened> {
+        let due: Vec<(&OsString, &Path, &Stamp)> = seen
+            .iter()
+            .filter_map(|it| match it {
+                Seen::Known { name, path, .. } => {
+                    let known = self.known.get(name)?;
+                    let is_due = known.is_due(self.quiet, now);
+                    is_due.then_some((name, path.as_path(), &known.stamp))
+                }
+                Seen::Judged(_) => None,
+            })
+            .collect();
+        threads::map(&due, |(name, path, stamp)| {
+            ((*name).clone(), file::read(path, stamp, &self.reader))
+        })
+        .into_iter()
+        .collect()
+    }
+
+    fn judge(
+        &mut self,
+        seen: Seen,
+        opened: &mut BTreeMap<OsString, Opened>,
+        now: &Moment,
+    ) -> Option<LookedFile> {
+        let (name, path, permissions) = match seen {
+            Seen::Judged(file) => return Some(file),
+            Seen::Known {
+                name,
+                path,
+                permissions,
+            } => (name, path, permissions),
+        };
+        let known = self.known.get_mut(&name)?;
+        let verdict = known.verdict(opened.remove(&name), self.quiet, now);
+        let verdict = strictest(verdict, permissions);
+        let owner = known.owner.clone();
+        Some(file::looked(path, &known.stamp, owner, verdict))
     }
 }
 
 impl Known {
-    fn verdict(
-        &mut self,
-        path: &Path,
-        quiet: Duration,
-        now: &Moment,
-        reader: &mut Reader,
-    ) -> FileVerdict {
+    /// Whether the file counts by now and is not known in this version.
+    fn is_due(&self, quiet: Duration, now: &Moment) -> bool {
+        let is_unread = self.content.as_ref().is_none_or(|it| it.is_racy);
+        is_unread && self.stamp.refusal().is_none() && self.age(now) >= quiet
+    }
+
+    /// `opened` is what came of reading it in this look, if it was due.
+    fn verdict(&mut self, opened: Option<Opened>, quiet: Duration, now: &Moment) -> FileVerdict {
         if let Some(refusal) = self.stamp.refusal() {
             return FileVerdict::Refused(refusal);
         }
@@ -234,26 +283,20 @@ impl Known {
                 otherwise: None,
             };
         }
-        if self.content.as_ref().is_none_or(|it| it.is_due_again(now)) {
-            match file::read(path, &self.stamp, reader) {
-                Opened::Read(content) => {
-                    // Once a file is read for the second time its change is two seconds old.
-                    let racy = self.content.is_none() && rest < RACY;
-                    self.content = Some(ReadContent {
-                        content,
-                        racy_since: racy.then(|| now.clone()),
-                    });
-                }
-                Opened::Changing => {
-                    self.first_seen = now.clone();
-                    self.content = None;
-                    return FileVerdict::Waiting {
-                        until: now.wall.plus(quiet),
-                        otherwise: None,
-                    };
-                }
-                Opened::Refused(refusal) => return FileVerdict::Refused(refusal),
+        match opened {
+            Some(Opened::Read(content)) => {
+                self.content = Some(ReadContent {
+                    content,
+                    is_racy: rest < RACY,
+                });
             }
+            Some(Opened::Changing) => {
+                self.first_seen = now.clone();
+                self.content = None;
+                return still_changing(quiet, now);
+            }
+            Some(Opened::Refused(refusal)) => return FileVerdict::Refused(refusal),
+            None => {}
         }
         match self.content.as_ref().map(|it| &it.content) {
             Some(Ok(accepted)) => FileVerdict::Accepted {
@@ -275,11 +318,11 @@ impl Known {
     }
 }
 
-impl ReadContent {
-    fn is_due_again(&self, now: &Moment) -> bool {
-        self.racy_since
-            .as_ref()
-            .is_some_and(|it| now.elapsed_since(it) >= RACY)
+/// Not one version yet.
+fn still_changing(quiet: Duration, now: &Moment) -> FileVerdict {
+    FileVerdict::Waiting {
+        until: now.wall.plus(quiet),
+        otherwise: None,
     }
 }
 
