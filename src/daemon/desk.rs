@@ -12,6 +12,7 @@ use crate::daemon::generation::{Entrance, WaysIn};
 use crate::daemon::probe::probe;
 use crate::daemon::shared::Shared;
 use crate::daemon::worker::{Rehearsal, Request};
+use crate::domain::text::{printable, printable_path};
 use crate::domain::{AccountName, IntegrationId, IntegrationName, Timestamp};
 use crate::view::check_text::errors_text;
 use crate::view::history_text::{Record, history_text, record_json};
@@ -19,6 +20,7 @@ use crate::view::integrations_text::{AccountListing, ListedIntegration, integrat
 use crate::view::plan_json::plan_json;
 use crate::view::plan_report::{PlanReport, PlannedIntegration};
 use crate::view::plan_text::plan_text;
+use crate::view::snapshot::Snapshot;
 use crate::view::status_json::status_json;
 use crate::view::status_text::{StatusOptions, exit, status_text};
 use crate::view::terminal::{Rendered, Terminal};
@@ -134,7 +136,7 @@ fn names(
             .ok()
             .filter(|it| known.contains_key(it));
         let Some(name) = name else {
-            let shown = crate::domain::text::printable(raw, 63);
+            let shown = printable(raw, 63);
             let near = nearest(raw, known.keys().map(IntegrationName::as_str));
             return Err((
                 format!("unknown integration `{shown}`"),
@@ -232,19 +234,11 @@ async fn sync(
         .integrations
         .values()
         .all(|it| it.failure.is_none() && it.plan.as_ref().is_some_and(|it| it.outlook.in_step));
-    let options = StatusOptions {
-        all: false,
-        quiet: false,
+    let shown = Snapshot {
+        is_live: true,
+        ..snapshot
     };
-    let Rendered { text, .. } = status_text(
-        &crate::view::snapshot::Snapshot {
-            is_live: true,
-            ..snapshot
-        },
-        now,
-        terminal,
-        options,
-    );
+    let Rendered { text, .. } = status_text(&shown, now, terminal, StatusOptions::default());
     finish(Rendered {
         text,
         exit: u8::from(!(is_well && is_in_step)),
@@ -364,7 +358,7 @@ async fn integrations(
         .settings
         .files_read
         .first()
-        .map(|it| crate::domain::text::printable_path(it));
+        .map(|it| printable_path(it));
     let now = shared.clock.now().wall;
     finish(integrations_text(
         &listings,
