@@ -7,8 +7,11 @@ use super::{Outcome, PERMISSION, Screen, configuration, error_line, offline, run
 use crate::adapter::control_socket::{self, Answer, CallError, Question, Verb};
 use crate::config::Settings;
 
-/// The longest a command waits for the daemon: `sync --wait` may take five minutes.
-const PATIENCE: Duration = Duration::from_secs(400);
+/// The longest a command waits for what the daemon knows already.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// The longest a command waits for what SendGrid has a part in: `sync --wait` may take five minutes.
+const LONG: Duration = Duration::from_secs(400);
 
 /// Asks, and says what to print.
 pub(super) fn ask(
@@ -59,12 +62,13 @@ pub(super) fn put(settings: Settings, question: &Question, screen: Screen) -> Ou
 
 fn ask_daemon(settings: &Settings, question: &Question) -> Result<Answer, CallError> {
     let runtime = runtime().map_err(|_| CallError::HungUp)?;
-    let socket = control_socket::path(&settings.state_directory);
-    let answer = runtime.block_on(control_socket::call(&socket, question, PATIENCE));
     let may_be_told = matches!(question.verb, Verb::Status { .. } | Verb::History { .. });
+    let patience = if may_be_told { SHORT } else { LONG };
+    let socket = control_socket::path(&settings.state_directory);
+    let answer = runtime.block_on(control_socket::call(&socket, question, patience));
     match (answer, settings.http.listen) {
         (Err(CallError::Permission), Some(address)) if may_be_told => {
-            let told = runtime.block_on(control_socket::call_tcp(address, question, PATIENCE));
+            let told = runtime.block_on(control_socket::call_tcp(address, question, patience));
             told.map_err(|_| CallError::Permission)
         }
         (answer, _) => answer,

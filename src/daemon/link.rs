@@ -103,6 +103,8 @@ impl Link {
             Some(key) => drop(link.use_key(key)),
             None => drop(link.read_key()),
         }
+        // The start itself wakes everybody; only a key that comes later does it anew.
+        link.has_new_key = false;
         link.show(None);
         link
     }
@@ -274,7 +276,10 @@ impl Link {
         let found = match self.key.read() {
             Ok(found) => found,
             Err(error) => {
-                let text = error.to_string();
+                let help = error.help();
+                let text = help
+                    .iter()
+                    .fold(error.to_string(), |all, it| format!("{all}; {}", it.trim()));
                 if self.client.as_ref().err() != Some(&text) && self.client.is_err() {
                     tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
                     self.client = Err(text);

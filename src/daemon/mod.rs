@@ -144,10 +144,7 @@ pub async fn run(start: Start) -> Result<(), RunError> {
             tracing::info!("Stopped by {name}");
             Ok(())
         }
-        End::Task(task) => {
-            tracing::error!("{task} ended; the daemon stops with it");
-            Err(RunError::TaskEnded(task))
-        }
+        End::Task(task) => Err(RunError::TaskEnded(task)),
     }
 }
 

@@ -101,19 +101,17 @@ pub async fn ask_for_look(
 ) -> Sight {
     let (reply, answer) = oneshot::channel();
     let unanswered = |why: &str| Err(unreadable(path, why));
-    if source
-        .send(LookRequest {
-            name: name.clone(),
-            reply,
-        })
-        .await
-        .is_err()
-    {
-        return unanswered("nobody looks at it any more");
-    }
-    match timeout(ANSWER_TIMEOUT, answer).await {
-        Ok(Ok(sight)) => sight,
-        Ok(Err(_)) => unanswered("nobody looks at it any more"),
+    let request = LookRequest {
+        name: name.clone(),
+        reply,
+    };
+    let asked = async {
+        source.send(request).await.ok()?;
+        answer.await.ok()
+    };
+    match timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(Some(sight)) => sight,
+        Ok(None) => unanswered("nobody looks at it any more"),
         Err(_) => unanswered("its file system does not answer"),
     }
 }
@@ -163,7 +161,7 @@ impl SourceTask {
         let (done, _) = oneshot::channel();
         let first_look = std::mem::replace(&mut self.first_look, done);
         if first_look.send(()).is_err() {
-            return;
+            tracing::debug!("Nobody waited for this first look any longer");
         }
         let mut next_poll = self.watching.poll.map(|it| Instant::now() + it);
         loop {
@@ -181,7 +179,8 @@ impl SourceTask {
                     self.look(&mut state, Some(Trigger::Change), asker).await;
                     let sight = state.sight.clone().unwrap_or_else(|| Ok(Arc::default()));
                     if request.reply.send(sight).is_err() {
-                        tracing::debug!("The pass that asked for a look is gone");
+                        // The pass went on without it; what was seen concerns it all the same.
+                        (self.wake)(&request.name, Trigger::Change);
                     }
                 }
                 Cause::Poll => {

@@ -75,7 +75,7 @@ async fn rush() -> f64 {
 
 #[tokio::test]
 async fn our_own_ceiling_is_a_minutes_worth_at_once_and_then_even() {
-    const CEILING: usize = 30;
+    const CEILING: usize = 12;
     let stage = Stage::new(&[("okta", OKTA)]).await;
     stage.home.set(
         "ceiling",
@@ -93,8 +93,8 @@ async fn our_own_ceiling_is_a_minutes_worth_at_once_and_then_even() {
     let history = stage.sendgrid.history();
     let at: Vec<_> = history.requests().map(|it| it.at).collect();
     let took = at[CEILING].duration_since(at[0]);
-    let interval = Duration::from_secs(60) / 30;
-    assert!(took + Duration::from_millis(10) >= interval, "{took:?}");
+    // Five seconds by the daemon's clock; the first request may have been slow to arrive.
+    assert!(took >= Duration::from_secs(4), "{took:?}");
 }
 
 /// Somebody else uses the limit up, so that the daemon's next request gets a 429: none follows before the reset.
@@ -104,6 +104,7 @@ async fn used_up_by_others(rate: RateLimit) {
     daemon.has_compared().await;
     stage.sendgrid.limit_rate(Some(rate));
     for attempt in 0..5 {
+        begin_of_window(rate.window).await;
         use_up(&stage, &daemon, rate.limit).await;
         let certificate = valid("limited");
         let name = format!("{attempt}.pem");
@@ -113,15 +114,26 @@ async fn used_up_by_others(rate: RateLimit) {
         stage.assert_well_behaved();
         if stage.sendgrid.history().answered(429).count() > 0 {
             let metrics = daemon.metrics().await;
-            let limit = metrics.value(
-                "sso_certd_api_rate_limit_requests",
-                &[("account", "default")],
-            );
+            let account = [("account", "default")];
+            let limit = metrics.value("sso_certd_api_rate_limit_requests", &account);
             assert_eq!(limit, Some(f64::from(rate.limit)));
             return;
         }
     }
     daemon.fail("one of five requests gets a 429");
+}
+
+/// Waits until a window of the rate limit has just begun, so that nobody has used any of it.
+async fn begin_of_window(window: Duration) {
+    loop {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let millis = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+        let since = millis % i64::try_from(window.as_millis()).unwrap();
+        if since < 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn use_up(stage: &Stage, daemon: &Daemon, limit: u32) {
@@ -131,8 +143,8 @@ async fn use_up(stage: &Stage, daemon: &Daemon, limit: u32) {
     );
     for _ in 0..limit {
         match exchange(address, &request).await {
-            Ok((200 | 429, _)) => {}
-            other => daemon.fail(&format!("the simulator answers, not {other:?}")),
+            Ok((200, _)) => {}
+            other => daemon.fail(&format!("the window is all there, not {other:?}")),
         }
     }
 }

@@ -207,8 +207,7 @@ async fn a_reload_forgets_no_refusal_of_sendgrid() {
     let daemon = stage.start().await;
     daemon.shows_state("okta", &refused, "rejected").await;
     daemon.signal(Signal::HUP);
-    daemon.logged("Reloaded").await;
-    daemon.has_compared().await;
+    daemon.has_compared_anew(2).await;
     daemon.shows_state("okta", &refused, "rejected").await;
     assert_eq!(daemon.stop().await, 0);
     let again = stage.start().await;

@@ -154,6 +154,14 @@ impl Daemon {
         .await;
     }
 
+    /// Waits until so many first passes of the one integration went well: one after the start, one after each reload,
+    /// which carries over what was shown before.
+    pub async fn has_compared_anew(&self, passes: u32) {
+        let labels = [("trigger", "startup"), ("result", "ok")];
+        self.measures("sso_certd_reconciles_total", &labels, f64::from(passes))
+            .await;
+    }
+
     /// Waits for a value of the one series with these labels.
     pub async fn measures(&self, name: &str, labels: &[(&str, &str)], wanted: f64) {
         let until = Instant::now() + LIMIT;

@@ -12,6 +12,7 @@
 
 mod rules;
 mod site;
+mod ten_years;
 mod trial;
 mod world;
 

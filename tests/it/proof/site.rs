@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use chrono::Utc;
-use sso_certd::adapter::ledger::{Ledger, Query};
+use sso_certd::adapter::ledger::{Ledger, LedgerError, Query};
 use sso_certd::adapter::sendgrid::{CallError, Doing, Failure, Lost, Unsent, Written};
 use sso_certd::daemon::calls::CreateAnswer;
 use sso_certd::daemon::course::Hands;
@@ -135,7 +135,7 @@ impl Site {
         Self {
             policy,
             witness: Witness::default(),
-            ledger: Some(Ledger::open(&state, read_certificate).unwrap()),
+            ledger: Some(open(&state)),
             directory,
             state,
             images: 0,
@@ -165,7 +165,7 @@ impl Site {
         } else {
             self.ledger = None;
         }
-        let ledger = Ledger::open(&self.state, read_certificate).unwrap();
+        let ledger = open(&self.state);
         let mut book = ledger.load(integration()).unwrap();
         self.ledger = Some(ledger);
         self.gate = Gate::restore(GATE, self.kept_gate.clone());
@@ -179,6 +179,17 @@ impl Site {
         }
         resume(&mut book, &self.policy.delivery, now);
         Ok(book)
+    }
+
+    /// How many certificates the ledger remembers.
+    pub(super) fn beliefs(&self) -> usize {
+        self.stored.beliefs.len()
+    }
+
+    /// The ledger and what stands beside it, in bytes.
+    pub(super) fn ledger_size(&self) -> u64 {
+        let files = fs::read_dir(&self.state).unwrap();
+        files.map(|it| it.unwrap().metadata().unwrap().len()).sum()
     }
 
     /// What differs was written; what does not, was not.
@@ -653,4 +664,16 @@ impl Hands for ModelHands {
     fn note(&mut self, _: &Action, result: &'static str, _: Option<&CallError>) {
         self.tell(|| format!("the upload is {result}"));
     }
+}
+
+/// Opens a ledger that nobody has. A process that another test starts shares every lock of this one (flock(2)) until it
+/// runs its own program, and so one that was just given back can seem taken for a moment.
+fn open(state: &Path) -> Ledger {
+    for _ in 0..5000 {
+        match Ledger::open(state, read_certificate) {
+            Err(LedgerError::Held { .. }) => std::thread::park_timeout(Duration::from_millis(1)),
+            other => return other.unwrap(),
+        }
+    }
+    panic!("the ledger stays taken");
 }

@@ -10,7 +10,7 @@ use sso_certd::daemon::course::{Compared, Course};
 use sso_certd::daemon::halt::Halt;
 use sso_certd::daemon::inbox::Trigger;
 use sso_certd::daemon::link::Closed;
-use sso_certd::domain::{FileVerdict, Fingerprint, IntegrationName, Timestamp};
+use sso_certd::domain::{Certificate, FileVerdict, Fingerprint, IntegrationName, Timestamp};
 use sso_certd::plan::book::Book;
 use sso_certd::plan::gate::{Operation, Request};
 use sso_certd::plan::policy::{DeliveryPolicy, ExpiryPolicy, Mode, Policy, TrustPolicy};
@@ -86,7 +86,7 @@ impl Trial {
         self.stage().sites.iter().map(|it| it.witness.posts).sum()
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
+    pub(super) fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap()
     }
 
@@ -344,7 +344,7 @@ impl Trial {
     }
 
     /// One whole pass, and whether everything is as it should be; else what is not.
-    fn whole_pass(&mut self, number: usize) -> Result<Result<(), String>, Violation> {
+    pub(super) fn whole_pass(&mut self, number: usize) -> Result<Result<(), String>, Violation> {
         let posts = self.stage().sites[number].witness.posts;
         self.begin(number);
         let end = loop {
@@ -382,7 +382,7 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
     for verdict in world.files.values() {
         if let FileVerdict::Accepted { certificates, .. } = verdict {
             let valid = certificates.iter().filter(|it| !it.validity().is_over(now));
-            wanted.extend(valid.map(|it| it.fingerprint()));
+            wanted.extend(valid.map(Certificate::fingerprint));
         }
     }
     for fingerprint in wanted {

@@ -435,6 +435,13 @@ impl World {
         told
     }
 
+    /// What others put there is taken away, and this comes instead.
+    pub(super) fn replace_strangers(&mut self, certificate: Certificate) {
+        self.rows.retain(|it| it.by.is_some());
+        self.put(Some(certificate));
+        self.remember(self.truth);
+    }
+
     /// From here on nothing goes wrong, and what can be mended is mended.
     pub(super) fn calm_down(&mut self) {
         self.is_calm = true;
