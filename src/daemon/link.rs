@@ -103,6 +103,8 @@ impl Link {
             Some(key) => drop(link.use_key(key)),
             None => drop(link.read_key()),
         }
+        // The start itself wakes everybody; only a key that comes later does it anew.
+        link.has_new_key = false;
         link.show(None);
         link
     }

@@ -48,6 +48,13 @@ async fn a_certificate_moved_in_is_posted_once_and_never_again() {
     again.has_compared().await;
     again.shows_state("okta", &first, "trusted").await;
     again.shows_state("okta", &second, "trusted").await;
+    let passes = [("trigger", "startup"), ("result", "ok")];
+    again
+        .measures("sso_certd_reconciles_total", &passes, 2.0)
+        .await;
+    let metrics = again.metrics().await;
+    let all = metrics.sum("sso_certd_reconciles_total", &[]);
+    assert!((all - 2.0).abs() < 0.1, "one pass each: {}", again.log());
     assert_eq!(again.stop().await, 0);
     assert_eq!(stage.sendgrid.history().count(Operation::Create), 2);
     stage.assert_one_row(&first);

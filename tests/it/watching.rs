@@ -1,6 +1,9 @@
 //! Watching that cannot be fooled: whatever is done to a file, to its directory or to the way there is noticed, by an
 //! event where the kernel sends one. Nothing is polled but where a test says so.
 
+#![expect(clippy::float_cmp, reason = "counters of whole things")]
+#![expect(clippy::disallowed_methods, reason = "a test aborts its own noise")]
+
 use std::fs::{self, OpenOptions};
 use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
