@@ -10,6 +10,7 @@
 
 #![expect(clippy::print_stderr, reason = "a broken rule comes with its story")]
 
+mod hands;
 mod rules;
 mod site;
 mod ten_years;

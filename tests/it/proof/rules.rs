@@ -66,6 +66,8 @@ pub(super) struct Violation {
 struct Sent {
     /// When those were made that may have arrived, since it was last known to be there.
     in_doubt: Vec<Duration>,
+    /// How many of those are so long ago that the waits have begun anew since.
+    past: usize,
     /// SendGrid said that the last of them stored nothing; the daemon may not have got to know.
     last_failed: bool,
 }
@@ -109,7 +111,7 @@ impl Witness {
         let sent = self.sent.entry(fingerprint).or_default();
         let ladder = [settle.as_secs(), 15 * 60, 3600, 6 * 3600];
         if let Some(last) = sent.in_doubt.last() {
-            let step = sent.in_doubt.len().min(ladder.len()) - 1;
+            let step = (sent.in_doubt.len() - sent.past).clamp(1, ladder.len()) - 1;
             let window = Duration::from_secs(ladder[step]);
             let waited = truth.saturating_sub(*last);
             if waited < window {
@@ -209,6 +211,7 @@ impl Witness {
         if let Some(sent) = self.sent.get_mut(&fingerprint) {
             let last = sent.in_doubt.len().saturating_sub(1);
             sent.in_doubt.drain(..last);
+            sent.past = sent.in_doubt.len();
         }
     }
 
@@ -216,6 +219,7 @@ impl Witness {
     fn forgive(&mut self, fingerprint: Fingerprint) {
         if let Some(sent) = self.sent.get_mut(&fingerprint) {
             sent.in_doubt.pop();
+            sent.past = sent.past.min(sent.in_doubt.len());
             sent.last_failed = false;
         }
     }

@@ -18,8 +18,9 @@ use sso_certd::plan::rollover::{Item, Plan};
 use sso_certd::plan::state::State;
 use sso_certd::plan::why::Why;
 
+use super::hands::ModelHands;
 use super::rules::{Rule, Violation, check_history};
-use super::site::{ModelHands, Site, Stage, integration};
+use super::site::{Site, Stage, integration};
 use super::world::{DAY, World};
 
 /// How often something happens in a trial before all is calm.
@@ -120,7 +121,9 @@ impl Trial {
             let dice = &mut stage.world.dice;
             (dice.u32(0..100), dice.usize(0..self.processes.len()))
         };
+        let is_posting = self.stage().sites[number].is_posting;
         match what {
+            0..10 if is_posting => self.crash(number),
             0..62 => {
                 let steps = self.stage().world.dice.u32(1..=5);
                 for _ in 0..steps {

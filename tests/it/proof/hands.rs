@@ -1,0 +1,464 @@
+//! The hands that a daemon's passes work with in the model world. Between any two things they do, anything may happen.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+use std::time::Duration;
+
+use chrono::Utc;
+use sso_certd::adapter::sendgrid::{CallError, Doing, Failure, Lost, Unsent, Written};
+use sso_certd::daemon::calls::CreateAnswer;
+use sso_certd::daemon::course::Hands;
+use sso_certd::daemon::halt::Halt;
+use sso_certd::daemon::link::Closed;
+use sso_certd::domain::{Certificate, CertificateId, FileVerdict, Moment, Row, RowContent};
+use sso_certd::plan::book::Book;
+use sso_certd::plan::entry::{Entry, What};
+use sso_certd::plan::gate::{Admission, Operation, Outcome, RateHeaders, Report, Request};
+use sso_certd::plan::policy::Mode;
+use sso_certd::plan::rollover::Action;
+use sso_certd::plan::settle::ReadBack;
+
+use super::rules::Rule;
+use super::site::{Site, Stage, integration};
+use super::world::{LATEST, World};
+
+/// How long a request is waited for.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest that a pass sleeps at the gate.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What becomes of a POST.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    Stored,
+    StoredWithoutId,
+    Refused(u16),
+    KeyRejected,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    ServerError { is_stored: bool },
+    TimedOut { is_stored: bool, late: bool },
+    Cut { is_stored: bool },
+    Nonsense,
+    NoConnection,
+}
+
+impl Fate {
+    fn draw(world: &mut World) -> Self {
+        if !world.goes_wrong(550) {
+            return if world.goes_wrong(80) {
+                Self::StoredWithoutId
+            } else {
+                Self::Stored
+            };
+        }
+        let is_stored = world.chance(50);
+        match world.dice.u32(0..16) {
+            0 => Self::Refused(400),
+            1 => Self::Refused(409),
+            2 => Self::KeyRejected,
+            3 => Self::Forbidden,
+            4 => Self::NotFound,
+            5 => Self::RateLimited,
+            6..=7 => Self::ServerError { is_stored },
+            8..=10 => Self::TimedOut {
+                is_stored,
+                late: false,
+            },
+            11..=12 => Self::TimedOut {
+                is_stored: true,
+                late: true,
+            },
+            13 => Self::Cut { is_stored },
+            14 => Self::Nonsense,
+            _ => Self::NoConnection,
+        }
+    }
+
+    const fn is_stored(self) -> bool {
+        match self {
+            Self::Stored | Self::StoredWithoutId | Self::Nonsense => true,
+            Self::ServerError { is_stored }
+            | Self::TimedOut { is_stored, .. }
+            | Self::Cut { is_stored } => is_stored,
+            _ => false,
+        }
+    }
+
+    /// Whether the answer says that nothing was stored.
+    const fn denies(self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::KeyRejected
+                | Self::Forbidden
+                | Self::NotFound
+                | Self::RateLimited
+                | Self::NoConnection
+        )
+    }
+
+    fn failure(self) -> Option<Failure> {
+        let message = None;
+        Some(match self {
+            Self::Stored | Self::StoredWithoutId => return None,
+            Self::Refused(status) => Failure::Refused { status, message },
+            Self::KeyRejected => Failure::KeyRejected,
+            Self::Forbidden => Failure::Forbidden { message },
+            Self::NotFound => Failure::NotFound,
+            Self::RateLimited => Failure::RateLimited,
+            Self::ServerError { .. } => Failure::ServerError {
+                status: 503,
+                message,
+            },
+            Self::TimedOut { .. } => Failure::Lost(Lost::Timeout),
+            Self::Cut { .. } => Failure::Lost(Lost::Reset),
+            Self::Nonsense => Failure::Lost(Lost::Undecodable),
+            Self::NoConnection => Failure::Unsent(Unsent::Connect(None)),
+        })
+    }
+}
+
+/// The hands of one daemon in the model world. Between any two things they do, anything may happen.
+pub(super) struct ModelHands {
+    pub(super) stage: Arc<Mutex<Stage>>,
+    pub(super) number: usize,
+}
+
+/// The rest of the world has its turn.
+async fn breathe() {
+    let mut is_first = true;
+    poll_fn(|_| {
+        if std::mem::take(&mut is_first) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+}
+
+impl ModelHands {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap()
+    }
+
+    /// Works with this daemon, the world and the witness, if nobody else does.
+    fn with<T>(&self, work: impl FnOnce(&mut Site, &mut World) -> T) -> T {
+        let mut stage = self.stage();
+        let Stage { world, sites, .. } = &mut *stage;
+        work(&mut sites[self.number], world)
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        let number = self.number;
+        self.stage().tell(|| format!("daemon {number}: {}", what()));
+    }
+
+    async fn enter(&self, operation: Operation) -> Result<(), Halt> {
+        loop {
+            breathe().await;
+            let request = Request {
+                operation,
+                integration: Some(integration()),
+            };
+            let admission = self.with(|site, world| site.gate.admit(&world.now, &request));
+            let wait = match admission {
+                Admission::Now => return Ok(()),
+                Admission::Wait(wait) => wait,
+            };
+            if wait.left > PATIENCE {
+                self.tell(|| format!("waits {:?}: {}", wait.left, wait.why));
+                let (left, why) = (wait.left, wait.why);
+                return Err(Halt::Closed(Closed::Wait { left, why }));
+            }
+            self.stage().pass_time(wait.left);
+        }
+    }
+
+    /// A request is under way for a while; whether it may be at all.
+    async fn ask(&self, operation: Operation, took: Duration) {
+        let is_forbidden = self.with(|site, world| world.truth < site.word_until);
+        if is_forbidden {
+            let how = format!("daemon {} asks to {}", self.number, operation.word());
+            self.stage().broken(Rule::TheServersWord, how);
+        }
+        let end = self.with(|_, world| world.truth) + took;
+        loop {
+            breathe().await;
+            let mut stage = self.stage();
+            let left = end.saturating_sub(stage.world.truth);
+            if left <= Duration::from_millis(10) {
+                stage.pass_time(left);
+                return;
+            }
+            let step = stage.world.up_to(left);
+            stage.pass_time(step);
+        }
+    }
+
+    /// The gate learns how a request ended.
+    fn learn(&self, operation: Operation, outcome: Outcome) {
+        self.with(|site, world| {
+            let date = world.server_time().calendar();
+            let date = date.map(|it| {
+                it.with_timezone(&Utc)
+                    .format("%a, %d %b %Y %H:%M:%S GMT")
+                    .to_string()
+            });
+            let mut headers = RateHeaders {
+                date,
+                ..RateHeaders::default()
+            };
+            if outcome == Outcome::RateLimited {
+                let reset = world.dice.u64(1..200);
+                headers.reset = Some(reset.to_string());
+                let until = world.truth + Duration::from_secs(reset);
+                site.word_until = site.word_until.max(until);
+            }
+            let report = Report {
+                request: Request {
+                    operation,
+                    integration: Some(integration()),
+                },
+                outcome,
+                headers,
+            };
+            let dice = world.dice.f64();
+            site.gate.record(&world.now, &report, dice);
+            site.kept_gate = site.gate.saved();
+        });
+    }
+
+    /// A read that fails, now and then.
+    fn read_failure(&self) -> Option<Failure> {
+        self.with(|_, world| {
+            if !world.goes_wrong(90) {
+                return None;
+            }
+            let message = None;
+            Some(match world.dice.u32(0..8) {
+                0 => Failure::KeyRejected,
+                1 => Failure::Forbidden { message },
+                2 => Failure::RateLimited,
+                3 => Failure::ServerError {
+                    status: 500,
+                    message,
+                },
+                4 => Failure::Lost(Lost::Timeout),
+                5 => Failure::Lost(Lost::Undecodable),
+                6 => Failure::Lost(Lost::Reset),
+                _ => Failure::Unsent(Unsent::Timeout),
+            })
+        })
+    }
+
+    /// Whether what is about to be concluded is true.
+    fn check_conclusions(&self, before: &Book, entries: &[Entry]) {
+        let known = before.beliefs.values().filter(|it| it.is_listed()).count();
+        for entry in entries {
+            if !matches!(entry.what, What::Removed | What::Gone) {
+                continue;
+            }
+            let belief = entry.fingerprint.and_then(|it| before.beliefs.get(&it));
+            let Some(id) = belief.and_then(|it| it.id()) else {
+                continue;
+            };
+            let mut stage = self.stage();
+            let was_elsewhere = stage.sites[self.number].was_elsewhere;
+            let is_there = stage.world.rows().iter().any(|it| it.id == *id);
+            // Of a single certificate, nobody can tell a deletion from an account that never had it.
+            if is_there && (known > 1 || !was_elsewhere) {
+                let how = format!("daemon {} says {} of row {id}", self.number, entry.what);
+                stage.broken(Rule::NothingIsCalledGoneThatIsThere, how);
+            }
+        }
+    }
+
+    fn check_post(&self, certificate: &Certificate) {
+        let mut stage = self.stage();
+        let truth = stage.world.truth;
+        let site = &mut stage.sites[self.number];
+        let settle = site.policy.delivery.settle;
+        let verdict = site.witness.post(certificate, truth, settle);
+        let is_announced = site.announces(certificate);
+        let is_observing = site.policy.mode == Mode::Observe;
+        let is_wanted = site.look.iter().flat_map(|it| &it.files).any(|it| {
+            matches!(&it.verdict, FileVerdict::Accepted { certificates, .. }
+                if certificates.contains(certificate))
+        });
+        stage.judge(verdict);
+        let how = || format!("daemon {} sends {}", self.number, certificate.subject());
+        if !is_announced {
+            stage.broken(Rule::IntentFirst, how());
+        }
+        if is_observing {
+            stage.broken(Rule::ObserveNeverWrites, how());
+        }
+        if !is_wanted {
+            stage.broken(Rule::OnlyWhatFilesAskFor, how());
+        }
+    }
+}
+
+impl Hands for ModelHands {
+    type Leave = ();
+
+    fn now(&self) -> Moment {
+        self.stage().world.now.clone()
+    }
+
+    fn is_skewed(&self) -> bool {
+        let skew = self.with(|site, world| site.gate.view(&world.now).skew_secs);
+        skew.is_some_and(|it| it.unsigned_abs() > 300)
+    }
+
+    async fn save(&mut self, before: &Book, after: &Book, entries: &[Entry]) -> Result<(), Halt> {
+        breathe().await;
+        let fails = self.with(|_, world| world.goes_wrong(15));
+        if fails {
+            self.tell(|| "cannot write its ledger".to_owned());
+            return Err(Halt::Failed("the disk is full".to_owned()));
+        }
+        self.check_conclusions(before, entries);
+        let verdict = self.with(|site, _| {
+            let ledger = site.ledger.as_mut().unwrap();
+            ledger.save(integration(), before, after, entries).unwrap();
+            site.note_stored(before, after);
+            let has_list = std::mem::take(&mut site.has_list);
+            site.witness.saved(before, after, entries, has_list)
+        });
+        self.stage().judge(verdict);
+        for entry in entries {
+            self.tell(|| {
+                let which = entry.fingerprint.and_then(|it| after.beliefs.get(&it));
+                let which = which.and_then(|it| it.certificate.as_ref());
+                let which = which.map_or("?", Certificate::subject);
+                format!("{} {which}: {}", entry.what, entry.detail)
+            });
+        }
+        breathe().await;
+        Ok(())
+    }
+
+    async fn list(&mut self) -> Result<Vec<Row>, Halt> {
+        self.enter(Operation::List).await?;
+        self.with(|site, _| site.has_list = false);
+        let failure = self.read_failure();
+        let took = self.with(|_, world| world.up_to(Duration::from_secs(2)));
+        // What is listed is what was there when the request came, not when the answer is read.
+        let rows = {
+            let mut stage = self.stage();
+            let in_doubt = stage.sites.iter().any(|it| it.witness.is_in_doubt());
+            let is_elsewhere = stage.world.is_elsewhere;
+            stage.sites[self.number].was_elsewhere |= is_elsewhere;
+            stage.world.listed(!in_doubt)
+        };
+        self.ask(Operation::List, took).await;
+        let outcome = failure.as_ref().map_or(Outcome::Done, Failure::outcome);
+        self.learn(Operation::List, outcome);
+        if let Some(failure) = failure {
+            self.tell(|| format!("cannot list: {failure}"));
+            let doing = Doing::List(integration());
+            return Err(Halt::from(CallError { doing, failure }));
+        }
+        self.with(|site, _| site.has_list = true);
+        self.tell(|| format!("lists {} rows", rows.len()));
+        breathe().await;
+        Ok(rows)
+    }
+
+    async fn read(&mut self, id: &CertificateId) -> Result<ReadBack, Halt> {
+        self.enter(Operation::Read).await?;
+        let failure = self.read_failure();
+        let row = self.with(|site, world| {
+            site.was_elsewhere |= world.is_elsewhere;
+            world.read(id)
+        });
+        let took = self.with(|_, world| world.up_to(Duration::from_secs(1)));
+        self.ask(Operation::Read, took).await;
+        let outcome = match (&failure, &row) {
+            (Some(failure), _) => failure.outcome(),
+            (None, Some(_)) => Outcome::Done,
+            (None, None) => Outcome::NotFound,
+        };
+        self.learn(Operation::Read, outcome);
+        self.tell(|| format!("reads row {id}: {outcome:?}"));
+        breathe().await;
+        Ok(match (failure, row.map(|it| it.content)) {
+            (Some(_), _) | (None, Some(RowContent::Undecodable)) => ReadBack::Unclear,
+            (None, Some(RowContent::Certificate(it))) => ReadBack::Holds(it.fingerprint()),
+            (None, None) => ReadBack::NotThere,
+        })
+    }
+
+    async fn enter_create(&mut self) -> Result<(), Halt> {
+        self.enter(Operation::Create).await
+    }
+
+    async fn create(&mut self, (): (), certificate: &Certificate) -> CreateAnswer {
+        breathe().await;
+        let sleeps = self.with(|_, world| world.goes_wrong(50));
+        if sleeps {
+            self.tell(|| "sleeps for an hour before its POST".to_owned());
+            self.stage().pass_time(Duration::from_secs(3600));
+        }
+        self.check_post(certificate);
+        self.with(|site, _| site.is_posting = true);
+        let number = self.number;
+        let (fate, took, id) = self.with(|site, world| {
+            // What goes wrong often goes on going wrong.
+            let before = site.last_fate.take();
+            let fate = match before {
+                _ if world.is_elsewhere => Fate::NotFound,
+                Some(fate) if world.goes_wrong(500) => fate,
+                _ => Fate::draw(world),
+            };
+            site.last_fate = Some(fate);
+            let took = match fate {
+                Fate::TimedOut { .. } => REQUEST_TIMEOUT,
+                _ => world.up_to(Duration::from_secs(3)),
+            };
+            let latest = match fate {
+                Fate::TimedOut { late: true, .. } => REQUEST_TIMEOUT + LATEST,
+                Fate::ServerError { .. } | Fate::Cut { .. } => took + LATEST,
+                _ => took,
+            };
+            let after = world.up_to(latest);
+            let id = fate
+                .is_stored()
+                .then(|| world.send(certificate, number, after));
+            (fate, took, id)
+        });
+        self.tell(|| format!("sends {}: {fate:?}", certificate.subject()));
+        self.ask(Operation::Create, took).await;
+        let failure = fate.failure();
+        let outcome = failure.as_ref().map_or(Outcome::Done, Failure::outcome);
+        self.learn(Operation::Create, outcome);
+        self.with(|site, _| site.is_posting = false);
+        if fate.denies() {
+            self.with(|site, _| site.witness.post_failed(certificate));
+        }
+        breathe().await;
+        let id = id.filter(|_| fate == Fate::Stored);
+        let row = id.map(|it| Row {
+            id: Some(it),
+            content: RowContent::Certificate(Box::new(certificate.clone())),
+        });
+        let doing = Doing::Create(integration());
+        CreateAnswer {
+            result: match failure {
+                None => Ok(Written { row }),
+                Some(failure) => Err(CallError { doing, failure }),
+            },
+            took,
+        }
+    }
+
+    fn note(&mut self, _: &Action, result: &'static str, _: Option<&CallError>) {
+        self.tell(|| format!("the upload is {result}"));
+    }
+}
