@@ -7,14 +7,6 @@ use std::path::{Path, PathBuf};
 /// Lines of a file before its tests.
 const LONGEST: usize = 400;
 
-/// Files that are longer and wait to be split. Nothing is added here.
-const TO_SPLIT: [&str; 4] = [
-    "daemon/desk.rs",
-    "daemon/link.rs",
-    "daemon/mod.rs",
-    "daemon/pass.rs",
-];
-
 /// Each layer, and which layers it may name.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
@@ -229,7 +221,7 @@ fn a_foreign_crate_is_named_in_one_place() {
 #[test]
 fn no_file_is_too_long_to_read() {
     let all = sources().into_iter();
-    let long = all.filter(|it| it.lines.len() > LONGEST && !TO_SPLIT.contains(&&*it.path));
+    let long = all.filter(|it| it.lines.len() > LONGEST);
     let broken: Vec<String> = long
         .map(|it| format!("src/{}: {} lines", it.path, it.lines.len()))
         .collect();
