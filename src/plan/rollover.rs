@@ -168,7 +168,7 @@ impl Sides<'_> {
             (None, _) => InFile::None,
         };
         let listed = self.listed(belief, &ids);
-        let believed = belief.map_or(Believed::Unknown, believed);
+        let believed = belief.map_or(Believed::Unknown, |it| believed(it, listed));
         let state = cell(file, listed, believed).state?;
         let id = ids
             .iter()

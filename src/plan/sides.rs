@@ -188,15 +188,19 @@ fn is_foreign(belief: Option<&Belief>) -> bool {
     )
 }
 
-/// The ledger's side of the table. A person's deny speaks where nothing was sent, and answers a removal.
-pub(super) fn believed(belief: &Belief) -> Believed {
+/// The ledger's side of the table. A person's deny speaks where nothing was sent, and answers a removal. What was listed
+/// by others and cannot be read any more is still there: it is no more sent than if it were ours.
+pub(super) fn believed(belief: &Belief, listed: Listed) -> Believed {
     match (&belief.standing, belief.word) {
         (Standing::Intent(_), _) => Believed::Intent,
         (Standing::Confirmed(_), _) => Believed::Confirmed,
         (Standing::Disabled(_), _) => Believed::Disabled,
         (_, Some(Word::Denied)) => Believed::Denied,
         (Standing::Removed { .. }, _) => Believed::Removed,
-        (Standing::Foreign { .. }, _) if belief.missing.is_some() && belief.is_wanted() => {
+        (Standing::Foreign { .. }, _)
+            if listed == Listed::Undecodable
+                || (belief.missing.is_some() && belief.is_wanted()) =>
+        {
             Believed::Confirmed
         }
         (Standing::Seen | Standing::Foreign { .. }, _) => Believed::Unknown,

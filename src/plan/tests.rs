@@ -181,6 +181,22 @@ fn an_unreadable_new_row_may_be_the_lost_post() {
 }
 
 #[test]
+fn a_found_row_that_cannot_be_read_any_more_is_not_uploaded_beside_it() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.row(&okta);
+    world.pass();
+    assert_eq!(world.state(&okta), "found");
+    world.rows[0].content = RowContent::Undecodable;
+    for _ in 0..3 {
+        world.pass();
+        world.sleep(10 * MINUTE);
+    }
+    assert_eq!((world.state(&okta), world.posts.len()), ("undecodable", 0));
+}
+
+#[test]
 fn an_unreadable_row_from_before_stops_no_upload() {
     let mut world = World::new();
     let okta = certificate("okta", "k1", 300);

@@ -268,10 +268,14 @@ impl ModelHands {
                 continue;
             };
             let mut stage = self.stage();
-            let was_elsewhere = stage.sites[self.number].was_elsewhere;
+            let site = &stage.sites[self.number];
             let is_there = stage.world.rows().iter().any(|it| it.id == *id);
-            // Of a single certificate, nobody can tell a deletion from an account that never had it.
-            if is_there && (known > 1 || !was_elsewhere) {
+            // Of a single certificate, nobody can tell a deletion from an account that never had it; nor of any, if a
+            // list is short and the key reaches another account before the GET.
+            let cannot_know = site.was_elsewhere && (known <= 1 || site.was_lied_to);
+            if cannot_know {
+                stage.world.disown(id);
+            } else if is_there {
                 let how = format!("daemon {} says {} of row {id}", self.number, entry.what);
                 stage.broken(Rule::NothingIsCalledGoneThatIsThere, how);
             }
@@ -355,7 +359,9 @@ impl Hands for ModelHands {
             let in_doubt = stage.sites.iter().any(|it| it.witness.is_in_doubt());
             let is_elsewhere = stage.world.is_elsewhere;
             stage.sites[self.number].was_elsewhere |= is_elsewhere;
-            stage.world.listed(!in_doubt)
+            let (rows, lies) = stage.world.listed(!in_doubt);
+            stage.sites[self.number].was_lied_to |= lies;
+            rows
         };
         self.ask(Operation::List, took).await;
         let outcome = failure.as_ref().map_or(Outcome::Done, Failure::outcome);

@@ -112,7 +112,9 @@ impl Witness {
         let ladder = [settle.as_secs(), 15 * 60, 3600, 6 * 3600];
         if let Some(last) = sent.in_doubt.last() {
             let step = (sent.in_doubt.len() - sent.past).clamp(1, ladder.len()) - 1;
-            let window = Duration::from_secs(ladder[step]);
+            // The later windows are for politeness: after a restart they may count from the intent on.
+            let grace = if step == 0 { Duration::ZERO } else { settle };
+            let window = Duration::from_secs(ladder[step]).saturating_sub(grace);
             let waited = truth.saturating_sub(*last);
             if waited < window {
                 let number = sent.in_doubt.len() + 1;

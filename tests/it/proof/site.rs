@@ -102,6 +102,8 @@ pub(super) struct Site {
     pub(super) has_list: bool,
     /// The running pass was answered by another account.
     pub(super) was_elsewhere: bool,
+    /// A list of the running pass was short.
+    pub(super) was_lied_to: bool,
     pub(super) last_fate: Option<Fate>,
     /// A POST is under way: the worst time to die.
     pub(super) is_posting: bool,
@@ -131,6 +133,7 @@ impl Site {
             look: None,
             has_list: false,
             was_elsewhere: false,
+            was_lied_to: false,
             last_fate: None,
             is_posting: false,
         }

@@ -212,6 +212,7 @@ impl Trial {
             let site = &mut sites[number];
             site.look = world.look();
             site.was_elsewhere = false;
+            site.was_lied_to = false;
             let trigger = if !world.is_calm && world.chance(8) {
                 site.gate.lift_own_waits();
                 Trigger::Command

@@ -294,10 +294,11 @@ impl World {
         then.map_or_else(Vec::new, |(_, rows)| rows.clone())
     }
 
-    /// The answer to a list, in any order. `may_lie`: it may be short of rows, or empty.
-    pub(super) fn listed(&mut self, may_lie: bool) -> Vec<Row> {
+    /// The answer to a list, in any order, and whether it is a lie: `may_lie` lets it be short of rows, or empty.
+    pub(super) fn listed(&mut self, may_lie: bool) -> (Vec<Row>, bool) {
         let mut rows: Vec<Row> = self.replica().iter().map(Stored::shown).collect();
-        if may_lie && self.goes_wrong(60) {
+        let lies = may_lie && self.goes_wrong(60);
+        if lies {
             let keep = if self.chance(50) { 0 } else { rows.len() / 2 };
             rows.truncate(keep);
         }
@@ -305,7 +306,7 @@ impl World {
             rows.extend(rows.last().cloned());
         }
         self.dice.shuffle(&mut rows);
-        rows
+        (rows, lies)
     }
 
     /// The answer to a GET; none: 404.
@@ -433,6 +434,13 @@ impl World {
             by: None,
         });
         told
+    }
+
+    /// A daemon had every reason to think that this row is gone: it is nobody's now.
+    pub(super) fn disown(&mut self, id: &CertificateId) {
+        for row in self.rows.iter_mut().filter(|it| it.id == *id) {
+            row.by = None;
+        }
     }
 
     /// What others put there is taken away, and this comes instead.
