@@ -268,11 +268,11 @@ impl ModelHands {
                 continue;
             };
             let mut stage = self.stage();
-            let site = &stage.sites[self.number];
+            let misled = stage.sites[self.number].misled;
             let is_there = stage.world.rows().iter().any(|it| it.id == *id);
             // Of a single certificate, nobody can tell a deletion from an account that never had it; nor of any, if a
             // list is short and the key reaches another account before the GET.
-            let cannot_know = site.was_elsewhere && (known <= 1 || site.was_lied_to);
+            let cannot_know = misled.elsewhere && (known <= 1 || misled.short);
             if cannot_know {
                 stage.world.disown(id);
             } else if is_there {
@@ -358,9 +358,9 @@ impl Hands for ModelHands {
             let mut stage = self.stage();
             let in_doubt = stage.sites.iter().any(|it| it.witness.is_in_doubt());
             let is_elsewhere = stage.world.is_elsewhere;
-            stage.sites[self.number].was_elsewhere |= is_elsewhere;
+            stage.sites[self.number].misled.elsewhere |= is_elsewhere;
             let (rows, lies) = stage.world.listed(!in_doubt);
-            stage.sites[self.number].was_lied_to |= lies;
+            stage.sites[self.number].misled.short |= lies;
             rows
         };
         self.ask(Operation::List, took).await;
@@ -381,7 +381,7 @@ impl Hands for ModelHands {
         self.enter(Operation::Read).await?;
         let failure = self.read_failure();
         let row = self.with(|site, world| {
-            site.was_elsewhere |= world.is_elsewhere;
+            site.misled.elsewhere |= world.is_elsewhere;
             world.read(id)
         });
         let took = self.with(|_, world| world.up_to(Duration::from_secs(1)));

@@ -84,6 +84,15 @@ impl Stage {
     }
 }
 
+/// What nobody can see in an answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Misled {
+    /// It came from another account.
+    pub(super) elsewhere: bool,
+    /// It was a list that was short.
+    pub(super) short: bool,
+}
+
 pub(super) struct Site {
     pub(super) policy: Policy,
     pub(super) witness: Witness,
@@ -100,10 +109,8 @@ pub(super) struct Site {
     /// The look that the running pass was given.
     pub(super) look: Option<Look>,
     pub(super) has_list: bool,
-    /// The running pass was answered by another account.
-    pub(super) was_elsewhere: bool,
-    /// A list of the running pass was short.
-    pub(super) was_lied_to: bool,
+    /// How the running pass was misled.
+    pub(super) misled: Misled,
     pub(super) last_fate: Option<Fate>,
     /// A POST is under way: the worst time to die.
     pub(super) is_posting: bool,
@@ -132,8 +139,7 @@ impl Site {
             word_until: Duration::ZERO,
             look: None,
             has_list: false,
-            was_elsewhere: false,
-            was_lied_to: false,
+            misled: Misled::default(),
             last_fate: None,
             is_posting: false,
         }

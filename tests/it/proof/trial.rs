@@ -20,7 +20,7 @@ use sso_certd::plan::why::Why;
 
 use super::hands::ModelHands;
 use super::rules::{Rule, Violation, check_history};
-use super::site::{Site, Stage, integration};
+use super::site::{Misled, Site, Stage, integration};
 use super::world::{DAY, World};
 
 /// How often something happens in a trial before all is calm.
@@ -211,8 +211,7 @@ impl Trial {
             let Stage { world, sites, .. } = &mut *stage;
             let site = &mut sites[number];
             site.look = world.look();
-            site.was_elsewhere = false;
-            site.was_lied_to = false;
+            site.misled = Misled::default();
             let trigger = if !world.is_calm && world.chance(8) {
                 site.gate.lift_own_waits();
                 Trigger::Command
