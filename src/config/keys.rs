@@ -29,10 +29,6 @@ pub(super) enum Kind {
     Number(u32, u32),
     /// A text with a unit; at least this.
     Duration(Duration),
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// One of these words, of which only the first is supported today.
-    FirstChoice(&'static [&'static str]),
     /// A text that is not supported today, whatever it says.
     Unsupported,
     /// A text that passes a check.

@@ -35,8 +35,6 @@ pub(super) fn read(key: &Key, value: &Spanned<DeValue<'_>>) -> Result<ValueKind,
         }),
         Kind::Number(least, most) => one(number(it, least, most)),
         Kind::Duration(least) => one(duration(it, least, key.default)),
-        Kind::Choice(words) => one(choice(it, words)),
-        Kind::FirstChoice(words) => one(choice(it, words).and_then(|it| first(it, words))),
         Kind::Unsupported => one(Err(Fault {
             says: "is not supported yet".to_owned(),
             help: Some("leave it out: the directory is the source".to_owned()),
@@ -87,28 +85,6 @@ fn duration(value: &DeValue<'_>, least: Duration, default: Preset) -> Result<Val
         return Err(Fault::new("is too long: at most 100 years"));
     }
     Ok(ValueKind::String(raw.to_owned()))
-}
-
-fn choice(value: &DeValue<'_>, words: &[&str]) -> Result<ValueKind, Fault> {
-    value
-        .as_str()
-        .filter(|it| words.contains(it))
-        .map(|it| ValueKind::String(it.to_owned()))
-        .ok_or_else(|| {
-            let words: Vec<String> = words.iter().map(|it| format!("\"{it}\"")).collect();
-            Fault::new(format!("wants one of {}", words.join(", ")))
-        })
-}
-
-/// Refuses every word but the first, which is the only one that does something today. The word is one of ours.
-fn first(value: ValueKind, words: &[&str]) -> Result<ValueKind, Fault> {
-    match (&value, words.first()) {
-        (ValueKind::String(word), Some(first)) if word != first => Err(Fault {
-            says: format!("is \"{word}\", which is not supported yet"),
-            help: Some(format!("only \"{first}\" is")),
-        }),
-        _ => Ok(value),
-    }
 }
 
 fn text(

@@ -29,6 +29,7 @@ mod variables;
 mod tests;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub use environment::Environment;
 pub use keys::nearest;
@@ -38,6 +39,10 @@ pub use reference::{key_table, reference};
 pub use settings::{AccountSettings, IntegrationSettings, ScheduleSettings, Settings};
 
 use crate::domain::Timestamp;
+use crate::plan::policy::Require;
+
+/// From here on a hold-down eats up the time that AD FS leaves.
+const LONG_HOLD_DOWN: Duration = Duration::from_secs(72 * 3600);
 
 /// A configuration that can be run.
 #[derive(Debug)]
@@ -109,6 +114,14 @@ fn warnings(settings: &Settings, environment: &Environment) -> Vec<Problem> {
     if settings.integrations.is_empty() {
         let help = "sso-certd integrations lists yours, and prints the lines to paste".to_owned();
         warnings.push(Problem::new("no integration is configured").help(help));
+    }
+    for (name, it) in &settings.integrations {
+        let trust = &it.policy.trust;
+        if trust.require == Require::HoldDown && trust.hold_down > LONG_HOLD_DOWN {
+            let text = format!("`integrations.{name}.trust.hold_down` is longer than 72 h");
+            let help = "AD FS signs with a new key five days after it appears: a hold-down must leave room for a repair";
+            warnings.push(Problem::new(text).help(help.to_owned()));
+        }
     }
     // Any minute shows it; this one is far from the calendar's ends.
     let times = settings

@@ -16,7 +16,7 @@ use super::value::{
 use crate::adapter::http::HttpSettings;
 use crate::adapter::log::LogFormat;
 use crate::domain::{AccountName, Fingerprint, IntegrationId};
-use crate::plan::policy::Mode;
+use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
 use crate::plan::schedule::Schedule;
 
 /// Reads what was merged.
@@ -82,17 +82,27 @@ pub(super) struct RawIntegration {
     pub(super) allowed_groups: Vec<Text<Principal>>,
     pub(super) metadata: IgnoredAny,
     pub(super) trust: RawTrust,
-    pub(super) retire: IgnoredAny,
+    pub(super) retire: RawRetire,
     pub(super) expiry: RawExpiry,
 }
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTrust {
-    pub(super) require: IgnoredAny,
+    pub(super) require: Text<Require>,
     pub(super) pins: Vec<Text<Fingerprint>>,
-    pub(super) hold_down: IgnoredAny,
+    pub(super) hold_down: Text<Duration>,
     pub(super) new_keys_per_day: u32,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRetire {
+    pub(super) action: Text<RetireAction>,
+    pub(super) when: Text<RetireWhen>,
+    pub(super) min_overlap: Text<Duration>,
+    pub(super) min_absence: Text<Duration>,
+    pub(super) expired_after: Text<Duration>,
 }
 
 #[derive(Deserialize, Debug)]

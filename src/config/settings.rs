@@ -9,7 +9,8 @@ use serde::de::IgnoredAny;
 use super::environment::Environment;
 use super::problem::Problem;
 use super::raw::{
-    Raw, RawAccount, RawDelivery, RawExpiry, RawIntegration, RawLog, RawTrust, RawWatch, Text,
+    Raw, RawAccount, RawDelivery, RawExpiry, RawIntegration, RawLog, RawRetire, RawTrust, RawWatch,
+    Text,
 };
 use super::value::AbsolutePath;
 use crate::adapter::certificate_directory::DirectorySettings;
@@ -19,7 +20,7 @@ use crate::adapter::sendgrid::{ClientSettings, KeySource};
 use crate::adapter::watcher::WatchSettings;
 use crate::domain::{AccountName, IntegrationId, IntegrationName};
 use crate::plan::gate::GateSettings;
-use crate::plan::policy::{DeliveryPolicy, ExpiryPolicy, Policy, TrustPolicy};
+use crate::plan::policy::{DeliveryPolicy, ExpiryPolicy, Policy, RetirePolicy, TrustPolicy};
 use crate::plan::schedule::Schedule;
 
 /// The whole configuration, checked.
@@ -222,15 +223,22 @@ fn integration(
         allowed_groups,
         metadata: IgnoredAny,
         trust,
-        retire: IgnoredAny,
+        retire,
         expiry,
     } = raw;
     let RawTrust {
-        require: IgnoredAny,
+        require,
         pins,
-        hold_down: IgnoredAny,
+        hold_down,
         new_keys_per_day,
     } = trust;
+    let RawRetire {
+        action,
+        when,
+        min_overlap,
+        min_absence,
+        expired_after,
+    } = retire;
     let RawExpiry {
         successor,
         warn,
@@ -252,8 +260,17 @@ fn integration(
         policy: Policy {
             mode: mode.0,
             trust: TrustPolicy {
+                require: require.0,
+                hold_down: hold_down.0,
                 pins: pins.into_iter().map(|it| it.0).collect(),
                 new_keys_per_day,
+            },
+            retire: RetirePolicy {
+                action: action.0,
+                when: when.0,
+                min_overlap: min_overlap.0,
+                min_absence: min_absence.0,
+                expired_after: expired_after.0,
             },
             expiry: ExpiryPolicy {
                 successor: successor.0,

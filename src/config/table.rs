@@ -9,7 +9,7 @@ use super::value::{
 use crate::adapter::http::HttpSettings;
 use crate::adapter::log::LogFormat;
 use crate::domain::{AccountName, Fingerprint, IntegrationId};
-use crate::plan::policy::Mode;
+use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
 use crate::plan::schedule::Schedule;
 
 const ANY: Kind = Kind::Duration(Duration::ZERO);
@@ -242,15 +242,15 @@ pub(super) static INTEGRATION: &[Key] = &[
     ),
     key(
         "trust.require",
-        Kind::FirstChoice(&["source", "pin", "hold-down", "approval"]),
+        text::<Require>(),
         Preset::Text("source"),
-        "What a certificate needs before it is uploaded. \"source\": to be in the directory is enough; the only one supported yet.",
+        "What a new key needs before it is uploaded. \"source\": to be in the directory; \"hold-down\": to be there for hold_down; \"pin\"; \"approval\".",
     ),
     key(
         "trust.pins",
         Kind::Texts(check::<Fingerprint>),
         Preset::Texts(&[]),
-        "SHA-256 fingerprints of the DER, with or without colons.",
+        "SHA-256 fingerprints of the DER, with or without colons: always enough.",
     ),
     key(
         "trust.hold_down",
@@ -262,17 +262,17 @@ pub(super) static INTEGRATION: &[Key] = &[
         "trust.new_keys_per_day",
         Kind::Number(0, 10_000),
         Preset::Number(5),
-        "New public keys uploaded in 24 h, not counted before the first trusted one; past it they are held until pinned; 0: no limit.",
+        "New public keys uploaded in 24 h, not counted before the first trusted one; past it a person must approve; 0: no limit.",
     ),
     key(
         "retire.action",
-        Kind::FirstChoice(&["keep", "disable", "delete"]),
+        text::<RetireAction>(),
         Preset::Text("keep"),
-        "What happens to an old certificate of ours. \"keep\" is the only one supported yet.",
+        "What happens to an old certificate of ours: \"keep\" only reports it, \"disable\", \"delete\".",
     ),
     key(
         "retire.when",
-        Kind::Choice(&["expired", "absent"]),
+        text::<RetireWhen>(),
         Preset::Text("expired"),
         "\"expired\": once it has been over for expired_after; \"absent\": also once it has left the source for min_absence.",
     ),

@@ -12,7 +12,7 @@ use crate::adapter::http::HttpSettings;
 use crate::adapter::log::LogFormat;
 use crate::adapter::log::check_level;
 use crate::domain::{AccountName, Fingerprint, IntegrationId};
-use crate::plan::policy::Mode;
+use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
 use crate::plan::schedule::Schedule;
 
 /// What is wrong with a value: the rest of a sentence that begins with its key, and help. Never the value.
@@ -91,11 +91,39 @@ impl FromText for Schedule {
 
 impl FromText for Mode {
     fn from_text(raw: &str) -> Result<Self, Fault> {
-        [Self::Manage, Self::Observe]
-            .into_iter()
-            .find(|it| it.word() == raw)
-            .ok_or_else(|| Fault::new("wants \"manage\" or \"observe\""))
+        one_of(raw, [Self::Manage, Self::Observe], Self::word)
     }
+}
+
+impl FromText for Require {
+    fn from_text(raw: &str) -> Result<Self, Fault> {
+        let all = [Self::Source, Self::Pin, Self::HoldDown, Self::Approval];
+        one_of(raw, all, Self::word)
+    }
+}
+
+impl FromText for RetireAction {
+    fn from_text(raw: &str) -> Result<Self, Fault> {
+        one_of(raw, [Self::Keep, Self::Disable, Self::Delete], Self::word)
+    }
+}
+
+impl FromText for RetireWhen {
+    fn from_text(raw: &str) -> Result<Self, Fault> {
+        one_of(raw, [Self::Expired, Self::Absent], Self::word)
+    }
+}
+
+/// The one of `all` whose word this is.
+fn one_of<T: Copy, const N: usize>(
+    raw: &str,
+    all: [T; N],
+    word: fn(T) -> &'static str,
+) -> Result<T, Fault> {
+    all.into_iter().find(|it| word(*it) == raw).ok_or_else(|| {
+        let words = all.map(|it| format!("\"{}\"", word(it)));
+        Fault::new(format!("wants one of {}", words.join(", ")))
+    })
 }
 
 impl FromText for LogFormat {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::adapter::sendgrid::{
-    CallError, Doing, Failure, ReadAnswer, RemoteIntegration, Unsent, Written,
+    Answer, CallError, Doing, Failure, ReadAnswer, RemoteIntegration, Unsent, Written,
 };
 use crate::daemon::link::{Link, Ticket};
 use crate::domain::{CertificateId, IntegrationId, Row};
@@ -35,18 +35,61 @@ impl Link {
         ticket: Ticket,
         integration: IntegrationId,
         pem: &str,
-    ) -> CreateAnswer {
+    ) -> WriteAnswer {
         self.expect(&ticket);
         let Some(client) = self.client() else {
             let error = no_client(Doing::Create(integration));
-            return CreateAnswer {
+            return WriteAnswer {
                 result: Err(error),
                 took: Duration::ZERO,
             };
         };
         let answer = client.create(integration, pem).await;
+        self.learn_write(answer).await
+    }
+
+    /// Enables or disables one certificate.
+    pub async fn set_enabled(
+        &mut self,
+        ticket: Ticket,
+        integration: IntegrationId,
+        id: &CertificateId,
+        enabled: bool,
+    ) -> WriteAnswer {
+        self.expect(&ticket);
+        let Some(client) = self.client() else {
+            let error = no_client(Doing::Update(integration, id.clone()));
+            return WriteAnswer {
+                result: Err(error),
+                took: Duration::ZERO,
+            };
+        };
+        let answer = client.update_enabled(integration, id, enabled).await;
+        self.learn_write(answer).await
+    }
+
+    /// Deletes one certificate.
+    pub async fn delete(
+        &mut self,
+        ticket: Ticket,
+        integration: IntegrationId,
+        id: &CertificateId,
+    ) -> WriteAnswer {
+        self.expect(&ticket);
+        let Some(client) = self.client() else {
+            let error = no_client(Doing::Delete(integration, id.clone()));
+            return WriteAnswer {
+                result: Err(error),
+                took: Duration::ZERO,
+            };
+        };
+        let answer = client.delete(integration, id).await;
+        self.learn_write(answer).await
+    }
+
+    async fn learn_write(&mut self, answer: Answer<Written>) -> WriteAnswer {
         let took = answer.observed.duration;
-        CreateAnswer {
+        WriteAnswer {
             result: self.learn(answer).await,
             took,
         }
@@ -100,8 +143,8 @@ impl Link {
     }
 }
 
-/// What an upload came to, and how long the answer took.
-pub struct CreateAnswer {
+/// What a write came to, and how long the answer took.
+pub struct WriteAnswer {
     /// The answer.
     pub result: Result<Written, CallError>,
     /// From the first byte sent to the last byte read.

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::adapter::sendgrid::{CallError, Failure};
-use crate::daemon::calls::CreateAnswer;
+use crate::adapter::sendgrid::CallError;
+use crate::daemon::calls::WriteAnswer;
 use crate::daemon::halt::Halt;
 use crate::daemon::inbox::Trigger;
-use crate::daemon::outcome::outcome_of;
-use crate::domain::{Certificate, CertificateId, Fingerprint, IntegrationName, Look, Moment, Row};
+use crate::domain::{Certificate, CertificateId, IntegrationName, Look, Moment, Row};
 use crate::plan::book::{Book, Standing};
-use crate::plan::entry::{Entry, What};
+use crate::plan::entry::Entry;
+use crate::plan::gate::Operation;
 use crate::plan::policy::Policy;
-use crate::plan::rollover::{Action, Inputs, Plan, plan};
+use crate::plan::rollover::{Action, Inputs, Plan, note_holds, plan};
 use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
 use crate::plan::source::note_source;
 use crate::view::snapshot::LastChange;
@@ -44,15 +44,33 @@ pub trait Hands {
     /// Reads one certificate by its id. No answer is [`ReadBack::Unclear`].
     fn read(&mut self, id: &CertificateId) -> impl Future<Output = Result<ReadBack, Halt>> + Send;
 
-    /// Waits for leave to make a POST, if that is soon.
-    fn enter_create(&mut self) -> impl Future<Output = Result<Self::Leave, Halt>> + Send;
+    /// Waits for leave to make a write, if that is soon.
+    fn enter(
+        &mut self,
+        operation: Operation,
+    ) -> impl Future<Output = Result<Self::Leave, Halt>> + Send;
 
     /// Uploads one certificate, enabled.
     fn create(
         &mut self,
         leave: Self::Leave,
         certificate: &Certificate,
-    ) -> impl Future<Output = CreateAnswer> + Send;
+    ) -> impl Future<Output = WriteAnswer> + Send;
+
+    /// Enables or disables the row of this id.
+    fn set_enabled(
+        &mut self,
+        leave: Self::Leave,
+        id: &CertificateId,
+        enabled: bool,
+    ) -> impl Future<Output = WriteAnswer> + Send;
+
+    /// Deletes the row of this id.
+    fn delete(
+        &mut self,
+        leave: Self::Leave,
+        id: &CertificateId,
+    ) -> impl Future<Output = WriteAnswer> + Send;
 
     /// Takes note of what an action came to: `ok`, `failed`, `unknown` or `blocked`.
     fn note(&mut self, action: &Action, result: &'static str, error: Option<&CallError>);
@@ -68,6 +86,10 @@ pub struct Compared {
     /// Why uploads stopped short, although everything was compared.
     pub halt: Option<Halt>,
 }
+
+mod steps;
+
+use steps::{Next, Step, in_words};
 
 /// A list, and when it was asked for. Nothing younger than that is known from it, however late it is read.
 struct Listed {
@@ -95,17 +117,16 @@ impl<H: Hands> Course<'_, H> {
     /// # Errors
     /// Why nothing could be compared. What is believed then is what is stored.
     pub async fn run(mut self, look: Option<&Look>) -> Result<Compared, Halt> {
-        if let Some(look) = look {
-            let mut book = self.book.clone();
-            let entries = note_source(&mut book, look, &self.hands.now());
-            if self.trigger == Trigger::Command {
-                book.lift_holds();
-            }
-            self.store(book, entries).await?;
+        let mut book = self.book.clone();
+        let entries = note_source(&mut book, look, &self.hands.now());
+        if self.trigger == Trigger::Command {
+            book.lift_holds();
         }
+        self.store(book, entries).await?;
         let listed = self.list().await?;
         self.settle(&listed).await?;
         let plan = self.plan(look, &listed.rows);
+        self.note_holds(&plan).await?;
         if plan.actions.is_empty() {
             return Ok(Compared {
                 plan,
@@ -113,7 +134,7 @@ impl<H: Hands> Course<'_, H> {
                 halt: None,
             });
         }
-        tracing::info!("Plan: {} to upload for {}", plan.actions.len(), self.name);
+        tracing::info!("Plan: {} for {}", in_words(&plan.actions), self.name);
         let started = self.hands.now();
         let (applied, halt) = self.apply(&plan.actions).await;
         if applied == 0 {
@@ -133,78 +154,50 @@ impl<H: Hands> Course<'_, H> {
         })
     }
 
-    /// The last of these uploads that was read back.
+    /// What waits for a person from now on goes into the books.
+    async fn note_holds(&mut self, plan: &Plan) -> Result<(), Halt> {
+        let mut book = self.book.clone();
+        let entries = note_holds(&mut book, &plan.items, &self.hands.now());
+        self.store(book, entries).await
+    }
+
+    /// The last of these actions that is certain.
     fn last_change(&self, actions: &[Action], started: &Moment) -> Option<LastChange> {
-        let is_there = |it: &Fingerprint| {
-            let belief = self.book.beliefs.get(it);
-            belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
-        };
         let now = self.hands.now();
-        let fingerprint = actions
-            .iter()
-            .rev()
-            .map(|it| it.certificate().fingerprint())
-            .find(is_there)?;
-        let took = now.elapsed_since(started);
+        let (what, fingerprint) = actions.iter().rev().find_map(|action| {
+            let fingerprint = action.certificate().fingerprint();
+            let standing = &self.book.beliefs.get(&fingerprint)?.standing;
+            let what = match (action, standing) {
+                (Action::Upload { .. }, Standing::Confirmed(_)) => "uploaded",
+                (Action::Enable { .. }, Standing::Confirmed(_)) => "enabled",
+                (Action::Retire { .. }, Standing::Disabled { unsure: false, .. }) => "disabled",
+                (Action::Retire { .. }, Standing::Retired { .. }) => "deleted",
+                _ => return None,
+            };
+            Some((what, fingerprint))
+        })?;
         Some(LastChange {
             at: now.wall,
-            what: "uploaded".to_owned(),
+            what: what.to_owned(),
             fingerprint,
-            took,
+            took: now.elapsed_since(started),
         })
     }
 
-    /// Carries the actions out, one by one: intent made durable, request, outcome made durable. How many requests were
-    /// made, and why it stopped short, if it did.
+    /// Carries the actions out, one by one. How many requests were made, and why it stopped short, if it did.
     async fn apply(&mut self, actions: &[Action]) -> (usize, Option<Halt>) {
         let mut applied = 0;
         for action in actions {
-            let Action::Upload {
-                certificate,
-                evidence,
-                is_new_key,
-                stamp,
-            } = action;
-            let leave = match self.hands.enter_create().await {
-                Ok(leave) => leave,
-                Err(halt) => return (applied, Some(halt)),
+            let step = match action {
+                Action::Upload { .. } => self.upload(action).await,
+                Action::Enable { .. } => self.enable(action).await,
+                Action::Retire { .. } => self.retire(action).await,
             };
-            let now = self.hands.now();
-            let mut book = self.book.clone();
-            book.intend(certificate, *is_new_key, &now);
-            let key = if *is_new_key { "new key" } else { "known key" };
-            let detail = format!("{key}, evidence: {evidence}, after {}", self.trigger);
-            let entry = Entry::new(
-                now.wall,
-                What::Accepted,
-                Some(certificate.fingerprint()),
-                detail,
-            );
-            if let Err(halt) = self.store(book, vec![entry]).await {
-                self.hands.note(action, "blocked", None);
-                return (applied, Some(halt));
+            match step {
+                Step::Made(Next::GoOn) => applied += 1,
+                Step::Made(Next::Stop(halt)) => return (applied + 1, halt),
+                Step::NotMade(halt) => return (applied, halt),
             }
-            let answer = self.hands.create(leave, certificate).await;
-            applied += 1;
-            let (outcome, word) = outcome_of(&answer);
-            self.hands.note(action, word, answer.result.as_ref().err());
-            let mut book = self.book.clone();
-            let entries = book.record(
-                certificate.fingerprint(),
-                &outcome,
-                stamp,
-                &self.hands.now(),
-            );
-            if let Err(halt) = self.store(book, entries).await {
-                return (applied, Some(halt));
-            }
-            let Err(error) = answer.result else { continue };
-            if matches!(error.failure, Failure::Refused { .. }) {
-                continue; // this certificate alone; the others go on
-            }
-            // The read-back settles what is unknown; a failure that nothing settles is the pass's.
-            let is_known = error.failure.certainly_not_done();
-            return (applied, is_known.then(|| Halt::from(error)));
         }
         (applied, None)
     }

@@ -1,11 +1,11 @@
 //! What an answer to a POST says about the row.
 
 use crate::adapter::sendgrid::Failure;
-use crate::daemon::calls::CreateAnswer;
-use crate::plan::book::PostOutcome;
+use crate::daemon::calls::WriteAnswer;
+use crate::plan::book::{PostOutcome, WriteOutcome};
 
 /// What an answer to a POST says about the row, and the metric label `result`.
-pub(super) fn outcome_of(answer: &CreateAnswer) -> (PostOutcome, &'static str) {
+pub(super) fn outcome_of(answer: &WriteAnswer) -> (PostOutcome, &'static str) {
     match &answer.result {
         Ok(written) => {
             let id = written.row.as_ref().and_then(|it| it.id.clone());
@@ -27,6 +27,20 @@ pub(super) fn outcome_of(answer: &CreateAnswer) -> (PostOutcome, &'static str) {
             }
         }
     }
+}
+
+/// What an answer to a PATCH or a DELETE says about the row, and the metric label `result`.
+pub(super) fn write_outcome(answer: &WriteAnswer) -> (WriteOutcome, &'static str) {
+    let failure = match &answer.result {
+        Ok(_) => return (WriteOutcome::Done { took: answer.took }, "ok"),
+        Err(error) => &error.failure,
+    };
+    let why = format!("{}: {}", failure.code(), in_a_word(failure));
+    if !failure.certainly_not_done() {
+        return (WriteOutcome::Unknown(why), "unknown");
+    }
+    let is_forbidden = matches!(failure, Failure::Forbidden { .. });
+    (WriteOutcome::NotDone { why, is_forbidden }, "failed")
 }
 
 const fn in_a_word(failure: &Failure) -> &'static str {

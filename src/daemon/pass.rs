@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use crate::adapter::ledger::Ledger;
 use crate::adapter::sendgrid::{CallError, ReadAnswer};
 use crate::config::IntegrationSettings;
-use crate::daemon::calls::CreateAnswer;
+use crate::daemon::calls::WriteAnswer;
 use crate::daemon::course::{Compared, Course, Hands};
 use crate::daemon::halt::{Halt, PassEnd, judge};
 use crate::daemon::inbox::Trigger;
@@ -218,21 +218,37 @@ impl Hands for Daemon<'_> {
         })
     }
 
-    async fn enter_create(&mut self) -> Result<Ticket, Halt> {
+    async fn enter(&mut self, operation: Operation) -> Result<Ticket, Halt> {
         let integration = Some(self.integration);
-        Ok(self.link.enter(Operation::Create, integration).await?)
+        Ok(self.link.enter(operation, integration).await?)
     }
 
-    async fn create(&mut self, ticket: Ticket, certificate: &Certificate) -> CreateAnswer {
+    async fn create(&mut self, ticket: Ticket, certificate: &Certificate) -> WriteAnswer {
         let pem = canonical_pem(certificate.der());
         self.link.create(ticket, self.integration, &pem).await
+    }
+
+    async fn set_enabled(
+        &mut self,
+        ticket: Ticket,
+        id: &CertificateId,
+        enabled: bool,
+    ) -> WriteAnswer {
+        let integration = self.integration;
+        self.link
+            .set_enabled(ticket, integration, id, enabled)
+            .await
+    }
+
+    async fn delete(&mut self, ticket: Ticket, id: &CertificateId) -> WriteAnswer {
+        self.link.delete(ticket, self.integration, id).await
     }
 
     fn note(&mut self, action: &Action, result: &'static str, error: Option<&CallError>) {
         let account = self.link.name().as_str();
         self.shared.metrics.acted(account, action.word(), result);
         if let Some(error) = error {
-            tell::upload_failed(self.name, action.certificate(), error);
+            tell::failed(self.name, action, error);
         }
     }
 }

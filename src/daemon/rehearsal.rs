@@ -55,9 +55,7 @@ fn imagine(
 ) -> Result<Plan, String> {
     let mut now = shared.clock.now();
     let mut book = subject.book.clone();
-    if let Ok(look) = sight {
-        note_source(&mut book, look, &now);
-    }
+    note_source(&mut book, sight.as_deref().ok(), &now);
     let delivery = &subject.settings.policy.delivery;
     settle(&mut book, rows, &BTreeMap::new(), delivery, &now)
         .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())?;

@@ -4,17 +4,27 @@ use crate::adapter::sendgrid::CallError;
 use crate::domain::{Certificate, IntegrationName};
 use crate::plan::book::{Belief, Book, Standing};
 use crate::plan::entry::{Entry, What};
+use crate::plan::rollover::Action;
 
 /// Logs an entry of the audit trail, once it is durable.
 pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
+    let (detail, by) = (&entry.detail, &entry.by);
     let Some(fingerprint) = entry.fingerprint else {
+        match entry.what {
+            What::Paused => {
+                tracing::warn!(%integration, by, "Paused: {integration} by {by}: nothing is written ({detail})")
+            }
+            What::Resumed => {
+                tracing::info!(%integration, by, "Resumed: {integration} by {by} ({detail})")
+            }
+            _ => {}
+        }
         return;
     };
     let belief = book.beliefs.get(&fingerprint);
     let certificate = belief.and_then(|it| it.certificate.as_ref());
     let short = fingerprint.short();
     let named = certificate.map_or_else(|| short.clone(), name_of);
-    let (detail, by) = (&entry.detail, &entry.by);
     match entry.what {
         What::Seen => {
             tracing::info!(%integration, %fingerprint, by, "Seen: {named} for {integration} in {detail}");
@@ -65,6 +75,36 @@ pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
             %integration, %fingerprint,
             "Replaced: the row of {short} of {integration} was changed at SendGrid: {detail}"
         ),
+        What::Held => tracing::warn!(
+            %integration, %fingerprint,
+            "Held: {named} for {integration} {detail}; sso-certd approve {short}, or sso-certd deny {short}"
+        ),
+        What::Enabling | What::Retiring => {
+            tracing::info!(%integration, %fingerprint, "{}: {short} of {integration} ({detail})", capital(entry.what));
+        }
+        What::Enabled => {
+            tracing::info!(%integration, %fingerprint, "Trusted: {integration} has {named}, enabled ({detail})");
+        }
+        What::Disabled | What::Deleted => {
+            tracing::info!(%integration, %fingerprint, "{}: {named} of {integration} ({detail})", capital(entry.what));
+        }
+        What::Unsure => {
+            // `failed` says it.
+            tracing::debug!(%integration, %fingerprint, "Unsure: {short} of {integration}: {detail}");
+        }
+        What::Kept => {
+            tracing::warn!(%integration, %fingerprint, "Kept: {short} of {integration} stays as it is: {detail}");
+        }
+        What::Approved
+        | What::Denied
+        | What::Acknowledged
+        | What::Adopted
+        | What::Restored
+        | What::Ordered
+        | What::Forgotten => {
+            tracing::info!(%integration, %fingerprint, by, "{}: {named} of {integration} by {by} ({detail})", capital(entry.what));
+        }
+        What::Paused | What::Resumed => {}
     }
 }
 
@@ -73,23 +113,38 @@ fn is_unanswered(belief: &Belief) -> bool {
     matches!(&belief.standing, Standing::Intent(intent) if intent.id.is_none())
 }
 
-/// Logs an upload that was not answered well. The audit trail has it too.
-pub(super) fn upload_failed(
-    integration: &IntegrationName,
-    certificate: &Certificate,
-    error: &CallError,
-) {
-    let fingerprint = certificate.fingerprint();
-    let short = fingerprint.short();
-    if error.failure.certainly_not_done() {
-        tracing::debug!(%integration, %fingerprint, "Not uploaded: {short} for {integration}: {error}");
-    } else {
-        tracing::warn!(
+/// Logs a write that was not answered well. The audit trail has it too.
+pub(super) fn failed(integration: &IntegrationName, action: &Action, error: &CallError) {
+    let fingerprint = action.certificate().fingerprint();
+    let (short, word) = (fingerprint.short(), action.word());
+    let is_upload = matches!(action, Action::Upload { .. });
+    match (error.failure.certainly_not_done(), is_upload) {
+        (true, true) => {
+            tracing::debug!(%integration, %fingerprint, "Not uploaded: {short} for {integration}: {error}");
+        }
+        (false, true) => tracing::warn!(
             %integration, %fingerprint,
             "Unknown: whether {short} for {integration} arrived ({}); SendGrid is asked, it is not sent twice",
             error.failure
-        );
+        ),
+        (true, false) => {
+            tracing::warn!(%integration, %fingerprint, "Not done: {word} {short} of {integration}: {error}");
+        }
+        (false, false) => tracing::warn!(
+            %integration, %fingerprint,
+            "Unknown: whether SendGrid did {word} {short} of {integration} ({}); it counts for nothing until that is certain",
+            error.failure
+        ),
     }
+}
+
+/// The word at the beginning of a line.
+fn capital(what: What) -> String {
+    let mut letters = what.word().chars();
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        .unwrap_or_default()
 }
 
 fn name_of(certificate: &Certificate) -> String {

@@ -1,6 +1,7 @@
 //! Values: what the other layers talk about. No I/O, no clock, no logging.
 
 mod certificate;
+mod credit;
 mod fingerprint;
 mod id;
 mod judgement;
@@ -13,6 +14,7 @@ mod time;
 pub use certificate::{
     Certificate, CertificateParts, KeyAlgorithm, PublicKeyId, Remark, SignatureHash, Validity,
 };
+pub use credit::Credit;
 pub use fingerprint::{Fingerprint, FingerprintError, Thumbprint};
 pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};
 pub use judgement::{Accepted, FILE_LIMIT, Judge, Rejection};

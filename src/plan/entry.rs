@@ -94,6 +94,40 @@ what! {
     Gone = "gone",
     /// The id of ours carries another certificate.
     Replaced = "replaced",
+    /// It waits for a person from now on.
+    Held = "held",
+    /// It is about to be enabled, with evidence.
+    Enabling = "enabling",
+    /// Enabled by us.
+    Enabled = "enabled",
+    /// It is about to be taken away, with evidence.
+    Retiring = "retiring",
+    /// Disabled by us.
+    Disabled = "disabled",
+    /// Deleted by us.
+    Deleted = "deleted",
+    /// A request to enable it or to take it away has an unknown outcome.
+    Unsure = "unsure",
+    /// A request to enable it or to take it away came to nothing.
+    Kept = "kept",
+    /// A person lets it in.
+    Approved = "approved",
+    /// A person never lets it in.
+    Denied = "denied",
+    /// A person knows it.
+    Acknowledged = "acknowledged",
+    /// A person makes it ours.
+    Adopted = "adopted",
+    /// A person wants it back.
+    Restored = "restored",
+    /// A person wants it away.
+    Ordered = "ordered",
+    /// A person takes a word back, or drops what is orphaned.
+    Forgotten = "forgotten",
+    /// A person stops every write for the integration.
+    Paused = "paused",
+    /// A person lets writes go on.
+    Resumed = "resumed",
 }
 
 impl fmt::Display for What {

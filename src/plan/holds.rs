@@ -1,13 +1,13 @@
 //! What is held back although each certificate alone might go, and what a newer one makes of an older.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Certificate, Fingerprint, PublicKeyId, Timestamp};
-use crate::plan::book::{Belief, InSource, KEY_BUDGET_PERIOD};
+use crate::domain::{Certificate, Fingerprint, Moment, PublicKeyId, Timestamp};
+use crate::plan::book::{Belief, Book, Hold, HoldKind, InSource, KEY_BUDGET_PERIOD, Standing};
+use crate::plan::entry::{Entry, What};
 use crate::plan::rollover::{Inputs, Item, MOST_WANTED, upload_order};
 use crate::plan::sides::Sides;
 use crate::plan::state::State;
-use crate::plan::trust::Evidence;
 use crate::plan::why::Why;
 
 /// Holds what is wanted beyond the limit of an integration, by fingerprint order.
@@ -45,26 +45,82 @@ pub(super) fn spend_key_budget(items: &mut [Item], inputs: &Inputs<'_>) {
         })
         .filter_map(Belief::key_id)
         .collect();
+    // Once it was overrun, nothing new goes until a person has looked, whatever the clock says.
+    let is_overrun = items.iter().any(|it| {
+        let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
+        let hold = belief.and_then(|it| it.hold.as_ref());
+        is_for_budget(it) && hold.is_some_and(|it| it.kind == HoldKind::KeyBudget)
+    });
     items.sort_by_key(upload_order);
-    for item in items.iter_mut().filter(|it| it.state == State::Planned) {
-        let Why::Enough {
-            evidence: Evidence::Source,
-            is_new_key: true,
-        } = item.why
-        else {
-            continue;
-        };
+    for item in items.iter_mut().filter(|it| is_for_budget(it)) {
         let Some(key) = item.certificate.as_ref().map(Certificate::key_id) else {
             continue;
         };
-        if spent.contains(&key) {
+        let is_spent = spent.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        if spent.contains(&key) && !is_overrun {
             continue;
         }
-        if spent.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+        if is_spent || is_overrun {
             item.state = State::Held;
             item.why = Why::KeyBudget { limit };
         } else {
             spent.insert(key);
+        }
+    }
+}
+
+/// Whether this goes up only within the budget of new keys.
+const fn is_for_budget(item: &Item) -> bool {
+    matches!(item.state, State::Planned)
+        && matches!(
+            item.why,
+            Why::Enough { evidence, is_new_key: true } if !evidence.is_beyond_budget()
+        )
+}
+
+/// What each certificate waits for of a person, for the book to remember; and an entry for each that does so from now on.
+pub fn note_holds(book: &mut Book, items: &[Item], now: &Moment) -> Vec<Entry> {
+    let held: BTreeMap<Fingerprint, (HoldKind, Why)> = items
+        .iter()
+        .filter_map(|it| Some((it.fingerprint?, (it.hold_kind()?, it.why))))
+        .collect();
+    let mut entries = Vec::new();
+    let free: BTreeSet<Fingerprint> = items
+        .iter()
+        .filter(|it| matches!(it.state, State::Planned | State::Denied))
+        .filter_map(|it| it.fingerprint)
+        .collect();
+    for (fingerprint, belief) in &mut book.beliefs {
+        let Some((kind, why)) = held.get(fingerprint) else {
+            // A pause, or a source that is down, ends no wait.
+            let is_past = belief.standing != Standing::Seen || !belief.is_wanted();
+            if is_past || free.contains(fingerprint) {
+                belief.hold = None;
+            }
+            continue;
+        };
+        if belief.hold.as_ref().is_none_or(|it| it.kind != *kind) {
+            let since = now.clone();
+            belief.hold = Some(Hold { since, kind: *kind });
+            entries.push(Entry::new(
+                now.wall,
+                What::Held,
+                Some(*fingerprint),
+                why.to_string(),
+            ));
+        }
+    }
+    entries
+}
+
+impl Item {
+    /// What it waits for of a person, if that ends with their word.
+    pub fn hold_kind(&self) -> Option<HoldKind> {
+        match (self.state, self.why) {
+            (State::Held, Why::NeedsApproval) => Some(HoldKind::Approval),
+            (State::Held, Why::NeedsPin) => Some(HoldKind::Pin),
+            (State::Held, Why::KeyBudget { .. }) => Some(HoldKind::KeyBudget),
+            _ => None,
         }
     }
 }

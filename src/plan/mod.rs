@@ -2,6 +2,8 @@
 
 pub mod attention;
 pub mod book;
+mod decide;
+pub mod decision;
 pub mod entry;
 pub mod gate;
 mod holds;
@@ -9,6 +11,7 @@ pub mod listing;
 pub mod outlook;
 pub mod policy;
 mod refine;
+pub mod retire;
 pub mod rollover;
 pub mod schedule;
 pub mod settle;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::{Look, Timestamp, Validity};
 use crate::plan::attention::Attention;
+use crate::plan::book::Pause;
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::state::State;
 use crate::plan::why::Why;
@@ -29,6 +30,12 @@ pub struct Outlook {
     pub in_step: bool,
     /// Uploads whose outcome is unknown.
     pub open_intents: usize,
+    /// Set while a person has paused it.
+    pub pause: Option<Pause>,
+    /// Certificates that wait for a person's word.
+    pub approvals_pending: usize,
+    /// Since when the one that has waited longest does so.
+    pub oldest_pending: Option<Timestamp>,
     /// Why a person is needed.
     pub attention: BTreeSet<Attention>,
 }
@@ -73,6 +80,12 @@ impl Outlook {
             State::Waiting => matches!(it.why, Why::Backoff { .. }),
             _ => false,
         });
+        let pending = items.iter().filter(|it| it.hold_kind().is_some());
+        let waits_since = |it: &Item| {
+            let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
+            let hold = belief.and_then(|it| it.hold.as_ref());
+            hold.map(|it| it.since.wall).or(it.since)
+        };
         let mut outlook = Self {
             trusted: trusted.len(),
             latest_expiry,
@@ -81,6 +94,9 @@ impl Outlook {
             deadline: None,
             in_step,
             open_intents: inputs.book.open_intents(),
+            pause: inputs.book.pause.clone(),
+            approvals_pending: pending.clone().count(),
+            oldest_pending: pending.filter_map(waits_since).min(),
             attention: BTreeSet::new(),
         };
         outlook.attention = outlook.reasons(items, inputs);
@@ -147,7 +163,9 @@ impl Outlook {
         if self.attention.is_empty() {
             return None;
         }
-        let waits_for_person = |it: &&Item| matches!(it.state, State::Held | State::Rejected);
+        let waits_for_person = |it: &&Item| {
+            matches!(it.state, State::Held | State::Rejected) && it.attention().is_some()
+        };
         let switches = items
             .iter()
             .filter(waits_for_person)
@@ -161,6 +179,7 @@ impl Item {
     /// Why this certificate or row needs a person, if it does.
     pub fn attention(&self) -> Option<Attention> {
         match (self.state, self.why) {
+            (State::Held, Why::Paused) => None,
             (State::Held, Why::RemovedKey(_)) | (State::Removed, _) => Some(Attention::Removed),
             (State::Held, Why::KeyBudget { .. } | Why::TooMany { .. }) => {
                 Some(Attention::KeyBudget)

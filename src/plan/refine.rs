@@ -6,9 +6,8 @@ use crate::domain::{Certificate, Fingerprint, Moment, RowContent};
 use crate::plan::book::{Belief, Standing, Word};
 use crate::plan::policy::DeliveryPolicy;
 use crate::plan::settle::settle_window;
-use crate::plan::sides::{Sides, Wanted};
+use crate::plan::sides::Sides;
 use crate::plan::state::State;
-use crate::plan::trust::{Trust, trust};
 use crate::plan::why::Why;
 
 impl Sides<'_> {
@@ -19,23 +18,22 @@ impl Sides<'_> {
         fingerprint: Fingerprint,
         certificate: Option<&Certificate>,
         belief: Option<&Belief>,
-        wanted: Option<&Wanted<'_>>,
         is_over: bool,
     ) -> (State, Why) {
         let now = self.inputs.now;
         let delivery = &self.inputs.policy.delivery;
         match state {
-            State::Planned => match (certificate, wanted) {
-                (Some(_), Some(_)) if is_over => (State::Waiting, Why::ClockInDoubt),
-                (Some(certificate), Some(wanted)) => self.decide(certificate, belief, wanted),
-                _ => (State::Held, Why::Unseen),
-            },
+            State::Planned if is_over => (State::Waiting, Why::ClockInDoubt),
+            State::Planned => (State::Planned, Why::Wanted),
             State::Trusted if certificate.is_some_and(|it| it.validity().is_ahead(now.wall)) => {
                 (State::Ahead, Why::Ours)
             }
             State::Found => (state, Why::ByOthers),
             State::Settling => (state, settling(belief, delivery, now)),
-            State::Removed => (state, Why::RemovedByOthers),
+            State::Removed => match belief.map(|it| &it.standing) {
+                Some(Standing::Retired { .. }) => (state, Why::RetiredByPerson),
+                _ => (state, Why::RemovedByOthers),
+            },
             State::Replaced => {
                 let other = belief
                     .and_then(Belief::id)
@@ -76,55 +74,6 @@ impl Sides<'_> {
             | State::Orphaned => (state, Why::Ours),
         }
     }
-
-    /// Whether a certificate that could go up may.
-    fn decide(
-        &self,
-        certificate: &Certificate,
-        belief: Option<&Belief>,
-        wanted: &Wanted<'_>,
-    ) -> (State, Why) {
-        let policy = self.inputs.policy;
-        let now = self.inputs.now;
-        let key = certificate.key_id();
-        if self.denied_keys.contains(&key) {
-            return (State::Denied, Why::DeniedKey);
-        }
-        if let Some(removed) = self.removed_keys.get(&key) {
-            return (State::Held, Why::RemovedKey(*removed));
-        }
-        if let Some(rejection) = belief.and_then(|it| it.rejection.as_ref()) {
-            if certificate.validity().is_ahead(now.wall) {
-                return (
-                    State::Waiting,
-                    Why::NotBefore(certificate.validity().not_before),
-                );
-            }
-            let was_ahead = certificate.validity().is_ahead(rejection.at.wall);
-            let rest = policy
-                .delivery
-                .refused_hold
-                .saturating_sub(now.elapsed_since(&rejection.at));
-            if !was_ahead && rejection.stamp == wanted.stamp && rest > Duration::ZERO {
-                return (
-                    State::Rejected,
-                    Why::Rejected {
-                        until: now.wall.plus(rest),
-                    },
-                );
-            }
-        }
-        let is_new_key = !self.trusted_keys.contains(&key);
-        match trust(certificate, belief, &policy.trust) {
-            Trust::Enough(evidence) => (
-                State::Planned,
-                Why::Enough {
-                    evidence,
-                    is_new_key,
-                },
-            ),
-        }
-    }
 }
 
 /// Why it is not known whether a certificate is listed, and when the list is asked again: at the end of the window, and
@@ -150,6 +99,12 @@ fn settling(belief: Option<&Belief>, delivery: &DeliveryPolicy, now: &Moment) ->
                 until,
             }
         }
+        Some(Belief {
+            standing: Standing::Deleting(deleting),
+            ..
+        }) => Why::Vanishing {
+            until: ask_again(&deleting.at, delivery.settle),
+        },
         Some(Belief {
             missing: Some(first),
             ..

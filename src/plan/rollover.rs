@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Moment, Row, Timestamp};
-use crate::plan::book::{Belief, Book, InSource};
+use crate::plan::book::{Belief, Book, InSource, Order, Standing, Write};
+use crate::plan::decide::{decide_wanted, not_before};
+pub use crate::plan::holds::note_holds;
 use crate::plan::holds::{
     demote_superseded, drop_quiet_tombstones, hold_surplus, spend_key_budget,
 };
 use crate::plan::outlook::Outlook;
 use crate::plan::policy::{Mode, Policy};
+use crate::plan::retire::{Block, How, Retirement, judge_old, next_to_go};
 use crate::plan::sides::{Sides, believed};
 use crate::plan::state::{Believed, InFile, State, cell};
 use crate::plan::trust::Evidence;
@@ -68,6 +71,8 @@ pub struct Item {
     pub since: Option<Timestamp>,
     /// Whether it is listed in this pass.
     pub is_listed: bool,
+    /// What is to become of it, if it is an old one of ours.
+    pub retirement: Option<Retirement>,
 }
 
 /// One change at SendGrid.
@@ -84,6 +89,28 @@ pub enum Action {
         /// The version of the files that ask for it.
         stamp: String,
     },
+    /// Enable the row of this certificate.
+    Enable {
+        /// Which.
+        certificate: Certificate,
+        /// Its row.
+        id: CertificateId,
+        /// Why that is allowed.
+        evidence: Evidence,
+    },
+    /// Take this certificate of ours away.
+    Retire {
+        /// Which.
+        certificate: Certificate,
+        /// Its row.
+        id: CertificateId,
+        /// How.
+        how: How,
+        /// A person ordered it.
+        ordered: bool,
+        /// The request was made before, and nobody knows what came of it.
+        again: bool,
+    },
 }
 
 impl Action {
@@ -91,14 +118,23 @@ impl Action {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Upload { .. } => "upload",
+            Self::Enable { .. } => "enable",
+            Self::Retire { how, .. } => how.word(),
         }
     }
 
     /// The certificate concerned.
     pub const fn certificate(&self) -> &Certificate {
         match self {
-            Self::Upload { certificate, .. } => certificate,
+            Self::Upload { certificate, .. }
+            | Self::Enable { certificate, .. }
+            | Self::Retire { certificate, .. } => certificate,
         }
+    }
+
+    /// Whether it lets somebody in, or lets somebody stay in.
+    pub const fn is_addition(&self) -> bool {
+        !matches!(self, Self::Retire { .. })
     }
 }
 
@@ -111,10 +147,12 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         .filter_map(|it| sides.item(it))
         .collect();
     items.extend(sides.odd_rows());
+    demote_superseded(&mut items, inputs);
+    decide_wanted(&mut items, &sides);
     hold_surplus(&mut items, &sides);
     spend_key_budget(&mut items, inputs);
-    demote_superseded(&mut items, inputs);
     drop_quiet_tombstones(&mut items, inputs.now.wall);
+    judge_old(&mut items, inputs);
     items.sort_by_key(|it| {
         let end = it
             .certificate
@@ -130,7 +168,13 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     let outlook = Outlook::of(&items, inputs);
     let waits = items.iter().filter_map(|it| it.why.until());
     let turns = items.iter().filter_map(|it| next_turn(it, inputs.now.wall));
-    let due = waits.chain(turns).chain(outlook.next_turn(inputs)).min();
+    let retirements = items.iter().filter_map(|it| it.retirement.as_ref());
+    let retirements = retirements.filter_map(|it| it.next_look(inputs.now.wall));
+    let due = waits
+        .chain(turns)
+        .chain(retirements)
+        .chain(outlook.next_turn(inputs))
+        .min();
     Plan {
         items,
         actions,
@@ -179,14 +223,7 @@ impl Sides<'_> {
             InSource::Present { since, .. } => Some(since.wall),
             _ => None,
         });
-        let (state, why) = self.refine(
-            state,
-            fingerprint,
-            certificate.as_ref(),
-            belief,
-            wanted,
-            is_over,
-        );
+        let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief, is_over);
         let paths = wanted.map(|it| it.paths.clone()).unwrap_or_default();
         let is_listed = !ids.is_empty();
         Some(Item {
@@ -198,14 +235,33 @@ impl Sides<'_> {
             paths,
             since,
             is_listed,
+            retirement: None,
         })
     }
 
-    /// Uploads: what is valid now first, then what ends last.
+    /// What is done in this pass: everything that adds, or one retirement.
     fn actions(&self, items: &[Item]) -> Vec<Action> {
+        let mut actions = self.uploads(items);
+        actions.extend(self.enablings(items));
+        if actions.is_empty() {
+            actions.extend(next_to_go(items).and_then(|(item, how, retirement)| {
+                Some(Action::Retire {
+                    certificate: item.certificate.clone()?,
+                    id: item.id.clone()?,
+                    how,
+                    ordered: retirement.ordered,
+                    again: retirement.again,
+                })
+            }));
+        }
+        actions
+    }
+
+    /// What is valid now first, then what begins first.
+    fn uploads(&self, items: &[Item]) -> Vec<Action> {
         let mut planned: Vec<&Item> = items
             .iter()
-            .filter(|it| it.state == State::Planned)
+            .filter(|it| it.state == State::Planned && !it.is_listed)
             .collect();
         planned.sort_by_key(|it| upload_order(it));
         let action = |item: &Item| {
@@ -226,6 +282,36 @@ impl Sides<'_> {
             })
         };
         planned.into_iter().filter_map(action).collect()
+    }
+
+    /// What a person makes ours, what comes back, and what may have been disabled and must not be.
+    fn enablings(&self, items: &[Item]) -> Vec<Action> {
+        let inputs = self.inputs;
+        let is_open = not_before(inputs.book, Write::Update, inputs.now).is_none();
+        if inputs.book.pause.is_some() || !is_open {
+            return Vec::new();
+        }
+        let action = |item: &Item| {
+            let belief = inputs.book.beliefs.get(&item.fingerprint?)?;
+            let is_adopted = belief.order == Some(Order::Adopt)
+                && matches!(belief.standing, Standing::Foreign { .. });
+            let evidence = match (&item.why, &item.retirement) {
+                (Why::Enough { evidence, .. }, _) if item.state == State::Planned => *evidence,
+                _ if is_adopted => Evidence::Order,
+                (_, Some(it)) if it.again && it.blocks.contains(&Block::Last) => Evidence::Last,
+                _ => return None,
+            };
+            Some(Action::Enable {
+                certificate: item.certificate.clone()?,
+                id: item.id.clone()?,
+                evidence,
+            })
+        };
+        let listed = items.iter().filter(|it| it.is_listed);
+        listed
+            .filter(|it| it.state != State::Duplicate)
+            .filter_map(action)
+            .collect()
     }
 }
 

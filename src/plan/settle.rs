@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::text::{count, span};
-use crate::domain::{CertificateId, Fingerprint, Moment, Row, RowContent};
+use crate::domain::{CertificateId, Fingerprint, Moment, Row};
 use crate::plan::book::{Belief, Book, Intent, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::listing::Listing;
 use crate::plan::policy::DeliveryPolicy;
+
+mod away;
 
 /// What a GET by id said about a row that is missing from the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,19 +69,30 @@ pub fn suspects(
         !listed
             && match &belief.standing {
                 Standing::Intent(intent) => is_ripe(belief, intent, delivery, now),
-                Standing::Confirmed(_) | Standing::Disabled(_) | Standing::Foreign { .. } => belief
-                    .missing
-                    .as_ref()
-                    .is_some_and(|it| now.elapsed_since(it) >= delivery.settle),
-                Standing::Seen | Standing::Removed { .. } => false,
+                Standing::Confirmed(_) | Standing::Disabled { .. } | Standing::Foreign { .. } => {
+                    belief
+                        .missing
+                        .as_ref()
+                        .is_some_and(|it| now.elapsed_since(it) >= delivery.settle)
+                }
+                Standing::Deleting(_) => true,
+                Standing::Seen | Standing::Removed { .. } | Standing::Retired { .. } => false,
             }
     };
-    let ids = book
+    let missing = book
         .beliefs
         .iter()
         .filter(is_suspect)
-        .filter_map(|(_, belief)| belief.id().cloned());
-    ids.filter(|it| listing.row(it).is_none()).collect()
+        .filter_map(|(_, belief)| belief.id().cloned())
+        .filter(|it| listing.row(it).is_none());
+    let undead = book.beliefs.iter().filter_map(|(fingerprint, belief)| {
+        let Standing::Deleting(deleting) = &belief.standing else {
+            return None;
+        };
+        let is_late = now.elapsed_since(&deleting.at) >= delivery.settle;
+        (is_late && !listing.ids(*fingerprint).is_empty()).then(|| deleting.id.clone())
+    });
+    missing.chain(undead).collect()
 }
 
 /// Whether an intent's window is over and, with the list at hand, two lists lacked it.
@@ -176,10 +189,11 @@ impl View<'_> {
                 Standing::Intent(intent) => {
                     self.not_listed_yet(fingerprint, belief, intent, unreadable_before)
                 }
-                Standing::Confirmed(_) | Standing::Disabled(_) | Standing::Foreign { .. } => {
+                Standing::Confirmed(_) | Standing::Disabled { .. } | Standing::Foreign { .. } => {
                     self.no_longer_listed(fingerprint, belief, only_trust)
                 }
-                Standing::Seen | Standing::Removed { .. } => None,
+                Standing::Deleting(deleting) => self.deleted(fingerprint, belief, &deleting),
+                Standing::Seen | Standing::Removed { .. } | Standing::Retired { .. } => None,
             };
         }
         belief.missing = None;
@@ -207,9 +221,17 @@ impl View<'_> {
             }
             Standing::Removed { id: Some(id) } if under(&id) => {
                 belief.confirm(id.clone(), self.now);
+                belief.order = None;
                 entry(What::Trusted, format!("listed again, id {id}"))
             }
-            Standing::Confirmed(id) | Standing::Disabled(id) if under(&id) => None,
+            Standing::Confirmed(id) if under(&id) => {
+                belief.count_trust(self.now);
+                None
+            }
+            Standing::Disabled { id, .. } if under(&id) => None,
+            Standing::Deleting(deleting) if under(&deleting.id) => {
+                self.not_deleted(fingerprint, belief, &deleting)
+            }
             Standing::Foreign { id: Some(id), .. } if under(&id) => None,
             Standing::Foreign { inherited, .. } => {
                 belief.standing = Standing::Foreign {
@@ -219,10 +241,13 @@ impl View<'_> {
                 None
             }
             Standing::Confirmed(_)
-            | Standing::Disabled(_)
+            | Standing::Disabled { .. }
+            | Standing::Deleting(_)
             | Standing::Seen
+            | Standing::Retired { .. }
             | Standing::Removed { .. } => {
                 belief.posts = 0;
+                belief.trusted_for = None;
                 belief.rejection = None;
                 let id = first_id
                     .as_ref()
@@ -234,96 +259,6 @@ impl View<'_> {
                 entry(What::Found, format!("listed, not by us, {id}"))
             }
         }
-    }
-
-    fn not_listed_yet(
-        &self,
-        fingerprint: Fingerprint,
-        belief: &mut Belief,
-        mut intent: Intent,
-        unreadable_before: &BTreeSet<CertificateId>,
-    ) -> Option<Entry> {
-        if self.listing.may_hide(&intent, unreadable_before) {
-            return None;
-        }
-        // An id whose row carries something else is not where it is.
-        let asked = intent.id.as_ref().is_none_or(|it| {
-            self.reads.get(it) == Some(&ReadBack::NotThere) || self.listing.row(it).is_some()
-        });
-        if is_ripe(belief, &intent, self.delivery, self.now) && asked {
-            belief.standing = Standing::Seen;
-            let after = span(self.now.elapsed_since(&intent.at));
-            let detail = format!(
-                "not there after {after} and {} lists",
-                intent.lists.saturating_add(1)
-            );
-            return Some(Entry::new(
-                self.now.wall,
-                What::Settled,
-                Some(fingerprint),
-                detail,
-            ));
-        }
-        intent.lists = intent.lists.saturating_add(1).min(1_000);
-        belief.standing = Standing::Intent(intent);
-        None
-    }
-
-    fn no_longer_listed(
-        &self,
-        fingerprint: Fingerprint,
-        belief: &mut Belief,
-        only_trust: bool,
-    ) -> Option<Entry> {
-        let entry =
-            |what, detail: String| Some(Entry::new(self.now.wall, what, Some(fingerprint), detail));
-        let id = belief.id().cloned();
-        match id.as_ref().and_then(|it| self.listing.row(it)) {
-            Some(RowContent::Undecodable) => return None,
-            Some(RowContent::Certificate(other)) => {
-                if belief.missing.is_some() {
-                    return None;
-                }
-                belief.missing = Some(self.now.clone());
-                return entry(
-                    What::Replaced,
-                    format!("its id now carries {}", other.fingerprint().short()),
-                );
-            }
-            None => {}
-        }
-        let Some(first) = &belief.missing else {
-            belief.missing = Some(self.now.clone());
-            return None;
-        };
-        let asked = id
-            .as_ref()
-            .is_none_or(|it| self.reads.get(it) == Some(&ReadBack::NotThere));
-        if self.now.elapsed_since(first) < self.delivery.settle || !asked {
-            return None;
-        }
-        let over = belief
-            .certificate
-            .as_ref()
-            .is_none_or(|it| it.validity().is_over(self.now.wall));
-        let ours = matches!(belief.standing, Standing::Confirmed(_));
-        let missed = belief.is_wanted() || (only_trust && ours);
-        belief.missing = None;
-        belief.trusted_since = None;
-        if missed && !over && !matches!(belief.standing, Standing::Disabled(_)) {
-            belief.standing = Standing::Removed {
-                id: id.filter(|_| ours),
-            };
-            return entry(
-                What::Removed,
-                "by somebody, at SendGrid: two lists without it, and 404".to_owned(),
-            );
-        }
-        belief.standing = Standing::Seen;
-        entry(
-            What::Gone,
-            "left SendGrid's list; nothing asks for it".to_owned(),
-        )
     }
 
     /// Rows that no belief knows.
@@ -351,17 +286,5 @@ impl View<'_> {
             entries.push(Entry::new(self.now.wall, what, Some(*fingerprint), detail));
         }
         entries
-    }
-}
-
-impl Belief {
-    /// It is there, it is ours, and it was enabled by our last write.
-    fn confirm(&mut self, id: CertificateId, now: &Moment) {
-        self.standing = Standing::Confirmed(id);
-        self.posts = 0;
-        self.last_post = None;
-        self.rejection = None;
-        self.missing = None;
-        self.trusted_since.get_or_insert_with(|| now.clone());
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::domain::{
     Certificate, CertificateId, FileVerdict, Fingerprint, Look, PublicKeyId, Row, RowContent,
 };
-use crate::plan::book::{Belief, Standing, Word};
+use crate::plan::book::{Belief, Order, Standing, Word};
 use crate::plan::listing::Listing;
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::state::{Believed, Listed, State};
@@ -26,7 +26,6 @@ pub(super) struct Sides<'a> {
     pub(super) wanted: BTreeMap<Fingerprint, Wanted<'a>>,
     pub(super) denied_keys: BTreeSet<PublicKeyId>,
     pub(super) removed_keys: BTreeMap<PublicKeyId, Fingerprint>,
-    pub(super) trusted_keys: BTreeSet<PublicKeyId>,
 }
 
 impl<'a> Sides<'a> {
@@ -37,23 +36,12 @@ impl<'a> Sides<'a> {
             .filter(|(_, it)| it.word == Some(Word::Denied))
             .filter_map(|(_, it)| it.key_id());
         let removed = beliefs().filter(|(_, it)| matches!(it.standing, Standing::Removed { .. }));
-        let is_over = |it: &Belief| {
-            it.certificate
-                .as_ref()
-                .is_none_or(|it| it.validity().is_over(inputs.now.wall))
-        };
-        let trusted = beliefs().filter(|(fingerprint, it)| {
-            matches!(it.standing, Standing::Confirmed(_))
-                && !listing.ids(**fingerprint).is_empty()
-                && !is_over(it)
-        });
         Self {
             denied_keys: denied_keys.collect(),
             removed_keys: removed
                 .filter_map(|(fingerprint, it)| Some((it.key_id()?, *fingerprint)))
                 .collect(),
-            trusted_keys: trusted.filter_map(|(_, it)| it.key_id()).collect(),
-            wanted: wanted(inputs.look),
+            wanted: wanted(inputs),
             listing,
             inputs,
         }
@@ -111,6 +99,7 @@ impl<'a> Sides<'a> {
             paths: Vec::new(),
             since: None,
             is_listed: true,
+            retirement: None,
         };
         let mut kept = BTreeSet::new();
         let known: BTreeSet<&CertificateId> = self
@@ -157,8 +146,23 @@ impl<'a> Sides<'a> {
     }
 }
 
-fn wanted(look: Option<&Look>) -> BTreeMap<Fingerprint, Wanted<'_>> {
+/// What accepted files ask for, and what a person wants back.
+fn wanted<'a>(inputs: &'a Inputs<'a>) -> BTreeMap<Fingerprint, Wanted<'a>> {
     let mut wanted: BTreeMap<Fingerprint, Wanted<'_>> = BTreeMap::new();
+    for (fingerprint, belief) in &inputs.book.beliefs {
+        let is_away = matches!(belief.standing, Standing::Seen | Standing::Intent(_));
+        if let (Some(Order::Restore), true, Some(certificate)) =
+            (belief.order, is_away, &belief.certificate)
+        {
+            let restored = Wanted {
+                certificate,
+                paths: Vec::new(),
+                stamp: String::new(),
+            };
+            wanted.insert(*fingerprint, restored);
+        }
+    }
+    let look: Option<&'a Look> = inputs.look;
     for file in look.map(|it| it.files.as_slice()).unwrap_or_default() {
         let FileVerdict::Accepted { certificates, .. } = &file.verdict else {
             continue;
@@ -194,15 +198,19 @@ pub(super) fn believed(belief: &Belief, listed: Listed) -> Believed {
     match (&belief.standing, belief.word) {
         (Standing::Intent(_), _) => Believed::Intent,
         (Standing::Confirmed(_), _) => Believed::Confirmed,
-        (Standing::Disabled(_), _) => Believed::Disabled,
+        (Standing::Disabled { .. }, _) => Believed::Disabled,
+        (Standing::Deleting(_), _) => Believed::Deleting,
         (_, Some(Word::Denied)) => Believed::Denied,
         (Standing::Removed { .. }, _) => Believed::Removed,
+        (Standing::Retired { ordered: true }, _) if belief.is_wanted() => Believed::Removed,
         (Standing::Foreign { .. }, _)
             if listed == Listed::Undecodable
                 || (belief.missing.is_some() && belief.is_wanted()) =>
         {
             Believed::Confirmed
         }
-        (Standing::Seen | Standing::Foreign { .. }, _) => Believed::Unknown,
+        (Standing::Seen | Standing::Foreign { .. } | Standing::Retired { .. }, _) => {
+            Believed::Unknown
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! | * | other | confirmed, disabled, denied | `replaced` | | yes |
 //! | * | undecodable | confirmed, disabled, denied | `undecodable` | | yes |
 //! | over | * | * | `expired` | | |
+//! | * | * | deleting | `settling` | | |
 //! | * | ours | disabled | `disabled` | | |
 //! | * | ours | all but unknown | `trusted` | | |
 //! | * | found, twice | intent | `trusted` | | |
@@ -27,7 +28,8 @@
 //! Later knowledge refines a cell and never contradicts it: `planned` becomes `waiting`, `held` or `rejected` when
 //! policy or time say so; `trusted` becomes `ahead` before its first second and `superseded` when its file is gone and
 //! a newer one is trusted; `unmanaged` becomes `inherited` when it was there at our first complete list and
-//! `acknowledged` when a person knows it. Of a certificate that is listed twice the surplus rows are `duplicate`.
+//! `acknowledged` when a person knows it; `disabled` becomes `planned` when a person wants it back, or when it was taken
+//! away for its absence and is in a file again. Of a certificate that is listed twice the surplus rows are `duplicate`.
 
 /// The state of a certificate or of a row that cannot be read. The words are the same in plan, status, page, metrics
 /// and history.
@@ -196,6 +198,8 @@ pub enum Believed {
     Removed,
     /// A person said never.
     Denied,
+    /// Ours, and a DELETE was made or about to be made; its outcome is unknown.
+    Deleting,
 }
 
 /// One cell of the table.
@@ -221,6 +225,7 @@ pub fn cell(file: InFile, listed: Listed, believed: Believed) -> Cell {
         (_, L::Other, B::Confirmed | B::Disabled | B::Denied) => Some(State::Replaced),
         (_, L::Undecodable, B::Confirmed | B::Disabled | B::Denied) => Some(State::Undecodable),
         (F::Over, _, _) => Some(State::Expired),
+        (_, _, B::Deleting) => Some(State::Settling),
         (_, L::Ours, B::Disabled) => Some(State::Disabled),
         (_, L::Ours, B::Intent | B::Confirmed | B::Removed | B::Denied)
         | (_, L::Found | L::Twice, B::Intent)
@@ -261,13 +266,14 @@ mod tests {
         ("twice", Listed::Twice),
         ("undecodable", Listed::Undecodable),
     ];
-    const BELIEVED: [(&str, Believed); 6] = [
+    const BELIEVED: [(&str, Believed); 7] = [
         ("unknown", Believed::Unknown),
         ("intent", Believed::Intent),
         ("confirmed", Believed::Confirmed),
         ("disabled", Believed::Disabled),
         ("removed", Believed::Removed),
         ("denied", Believed::Denied),
+        ("deleting", Believed::Deleting),
     ];
 
     /// Every cell: `+` uploads, `!` needs a person.
@@ -300,31 +306,31 @@ mod tests {
             }
         }
         expect![[r#"
-            file      listed       unknown       intent        confirmed     disabled      removed       denied
-            none      no           -             settling      settling      settling      removed!      denied
-            none      ours         unmanaged!    trusted       trusted       disabled      trusted       trusted
-            none      found        unmanaged!    trusted       found         found         found         unmanaged!
-            none      other        -             settling      replaced!     replaced!     removed!      replaced!
-            none      twice        unmanaged!    trusted       trusted       found         found         unmanaged!
-            none      undecodable  -             settling      undecodable!  undecodable!  removed!      undecodable!
-            accepted  no           planned+      settling      settling      settling      removed!      denied
-            accepted  ours         found         trusted       trusted       disabled      trusted       trusted
-            accepted  found        found         trusted       found         found         found         found
-            accepted  other        planned+      settling      replaced!     replaced!     removed!      replaced!
-            accepted  twice        found         trusted       trusted       found         found         found
-            accepted  undecodable  planned+      settling      undecodable!  undecodable!  removed!      undecodable!
-            refused   no           -             settling      settling      settling      removed!      denied
-            refused   ours         found         trusted       trusted       disabled      trusted       trusted
-            refused   found        found         trusted       found         found         found         found
-            refused   other        -             settling      replaced!     replaced!     removed!      replaced!
-            refused   twice        found         trusted       trusted       found         found         found
-            refused   undecodable  -             settling      undecodable!  undecodable!  removed!      undecodable!
-            expired   no           expired       expired       expired       expired       expired       expired
-            expired   ours         expired       expired       expired       expired       expired       expired
-            expired   found        expired       expired       expired       expired       expired       expired
-            expired   other        expired       expired       replaced!     replaced!     expired       replaced!
-            expired   twice        expired       expired       expired       expired       expired       expired
-            expired   undecodable  expired       expired       undecodable!  undecodable!  expired       undecodable!"#]].assert_eq(&table.join("\n"));
+            file      listed       unknown       intent        confirmed     disabled      removed       denied        deleting
+            none      no           -             settling      settling      settling      removed!      denied        settling
+            none      ours         unmanaged!    trusted       trusted       disabled      trusted       trusted       settling
+            none      found        unmanaged!    trusted       found         found         found         unmanaged!    settling
+            none      other        -             settling      replaced!     replaced!     removed!      replaced!     settling
+            none      twice        unmanaged!    trusted       trusted       found         found         unmanaged!    settling
+            none      undecodable  -             settling      undecodable!  undecodable!  removed!      undecodable!  settling
+            accepted  no           planned+      settling      settling      settling      removed!      denied        settling
+            accepted  ours         found         trusted       trusted       disabled      trusted       trusted       settling
+            accepted  found        found         trusted       found         found         found         found         settling
+            accepted  other        planned+      settling      replaced!     replaced!     removed!      replaced!     settling
+            accepted  twice        found         trusted       trusted       found         found         found         settling
+            accepted  undecodable  planned+      settling      undecodable!  undecodable!  removed!      undecodable!  settling
+            refused   no           -             settling      settling      settling      removed!      denied        settling
+            refused   ours         found         trusted       trusted       disabled      trusted       trusted       settling
+            refused   found        found         trusted       found         found         found         found         settling
+            refused   other        -             settling      replaced!     replaced!     removed!      replaced!     settling
+            refused   twice        found         trusted       trusted       found         found         found         settling
+            refused   undecodable  -             settling      undecodable!  undecodable!  removed!      undecodable!  settling
+            expired   no           expired       expired       expired       expired       expired       expired       expired
+            expired   ours         expired       expired       expired       expired       expired       expired       expired
+            expired   found        expired       expired       expired       expired       expired       expired       expired
+            expired   other        expired       expired       replaced!     replaced!     expired       replaced!     expired
+            expired   twice        expired       expired       expired       expired       expired       expired       expired
+            expired   undecodable  expired       expired       undecodable!  undecodable!  expired       undecodable!  expired"#]].assert_eq(&table.join("\n"));
     }
 
     #[test]

@@ -8,10 +8,15 @@ use crate::domain::{
     BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
     Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
 };
-use crate::plan::book::{Book, PostOutcome};
+use crate::plan::book::{Book, PostOutcome, WriteOutcome};
+use crate::plan::decision::{self, Author, Decision, decide};
 use crate::plan::entry::Entry;
-use crate::plan::policy::{DeliveryPolicy, ExpiryPolicy, Mode, Policy, TrustPolicy};
-use crate::plan::rollover::{Action, Inputs, Plan, plan};
+use crate::plan::policy::{
+    DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
+    TrustPolicy,
+};
+use crate::plan::retire::{How, Retirement};
+use crate::plan::rollover::{Action, Inputs, Plan, note_holds, plan};
 use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
 use crate::plan::source::note_source;
 
@@ -65,6 +70,7 @@ pub(crate) struct World {
     pub(crate) files: BTreeMap<String, FileVerdict>,
     pub(crate) source_up: bool,
     pub(crate) rows: Vec<Row>,
+    pub(crate) disabled: BTreeSet<CertificateId>,
     pub(crate) book: Book,
     pub(crate) fate: Fate,
     pub(crate) posts: Vec<Fingerprint>,
@@ -77,8 +83,17 @@ impl World {
         let policy = Policy {
             mode: Mode::Manage,
             trust: TrustPolicy {
+                require: Require::Source,
+                hold_down: DAY,
                 pins: BTreeSet::new(),
                 new_keys_per_day: 0,
+            },
+            retire: RetirePolicy {
+                action: RetireAction::Keep,
+                when: RetireWhen::Expired,
+                min_overlap: 30 * DAY,
+                min_absence: 14 * DAY,
+                expired_after: 7 * DAY,
             },
             expiry: ExpiryPolicy {
                 successor: 45 * DAY,
@@ -100,6 +115,7 @@ impl World {
             files: BTreeMap::new(),
             source_up: true,
             rows: Vec::new(),
+            disabled: BTreeSet::new(),
             book: Book::default(),
             fate: Fate::Well,
             posts: Vec::new(),
@@ -172,12 +188,14 @@ impl World {
 
     /// Looks, lists, settles and plans, and sends nothing.
     pub(crate) fn observe(&mut self) -> Result<Plan, Unreachable> {
-        if let Some(look) = self.look() {
-            self.history
-                .extend(note_source(&mut self.book, &look, &self.now));
-        }
+        let look = self.look();
+        self.history
+            .extend(note_source(&mut self.book, look.as_ref(), &self.now));
         self.list()?;
-        Ok(self.plan())
+        let plan = self.plan();
+        self.history
+            .extend(note_holds(&mut self.book, &plan.items, &self.now));
+        Ok(plan)
     }
 
     fn list(&mut self) -> Result<(), Unreachable> {
@@ -199,6 +217,7 @@ impl World {
             &delivery,
             &self.now,
         )?);
+        self.book.tidy(&self.now);
         Ok(())
     }
 
@@ -206,38 +225,130 @@ impl World {
     pub(crate) fn pass(&mut self) -> Plan {
         let plan = self.observe().expect("reachable");
         for action in &plan.actions {
-            let Action::Upload {
-                certificate,
-                is_new_key,
-                stamp,
-                ..
-            } = action;
-            self.book.intend(certificate, *is_new_key, &self.now);
-            self.posts.push(certificate.fingerprint());
-            let outcome = match self.fate {
-                Fate::Well => {
-                    let id = self.row(certificate);
-                    PostOutcome::Answered {
-                        id: Some(id),
-                        took: Duration::from_millis(1),
-                    }
-                }
-                Fate::AnswerLost => {
-                    self.row(certificate);
-                    PostOutcome::Unknown("no answer".to_owned())
-                }
-                Fate::RequestLost => PostOutcome::Unknown("no answer".to_owned()),
-                Fate::Refused => PostOutcome::Rejected("400".to_owned()),
-            };
-            let entries = self
-                .book
-                .record(certificate.fingerprint(), &outcome, stamp, &self.now);
-            self.history.extend(entries);
+            self.apply(action);
         }
         if !plan.actions.is_empty() {
             self.list().expect("reachable");
         }
         plan
+    }
+
+    fn apply(&mut self, action: &Action) {
+        let fingerprint = action.certificate().fingerprint();
+        let entries = match action {
+            Action::Upload {
+                certificate,
+                is_new_key,
+                stamp,
+                ..
+            } => {
+                self.book.intend(certificate, *is_new_key, &self.now);
+                self.posts.push(fingerprint);
+                let outcome = self.post(certificate);
+                self.book.record(fingerprint, &outcome, stamp, &self.now)
+            }
+            Action::Enable { id, .. } => {
+                let outcome = self.write(|world| {
+                    world.disabled.remove(id);
+                });
+                self.book.end_enabling(fingerprint, &outcome, &self.now)
+            }
+            Action::Retire {
+                id,
+                how,
+                ordered,
+                again,
+                ..
+            } => {
+                let is_it = |it: &Row| it.id.as_ref() == Some(id);
+                let row = self.rows.iter().find(|it| is_it(it)).expect("read back");
+                assert_eq!(row.certificate(), Some(action.certificate()));
+                self.book
+                    .begin_retirement(fingerprint, *how, *ordered, &self.now);
+                let outcome = self.write(|world| match how {
+                    How::Disable => {
+                        world.disabled.insert(id.clone());
+                    }
+                    How::Delete => world.rows.retain(|it| !is_it(it)),
+                });
+                self.book
+                    .end_retirement(fingerprint, *how, *again, &outcome, &self.now)
+            }
+        };
+        self.history.extend(entries);
+    }
+
+    fn post(&mut self, certificate: &Certificate) -> PostOutcome {
+        match self.fate {
+            Fate::Well => {
+                let id = self.row(certificate);
+                PostOutcome::Answered {
+                    id: Some(id),
+                    took: Duration::from_millis(1),
+                }
+            }
+            Fate::AnswerLost => {
+                self.row(certificate);
+                PostOutcome::Unknown("no answer".to_owned())
+            }
+            Fate::RequestLost => PostOutcome::Unknown("no answer".to_owned()),
+            Fate::Refused => PostOutcome::Rejected("400".to_owned()),
+        }
+    }
+
+    fn write(&mut self, change: impl FnOnce(&mut Self)) -> WriteOutcome {
+        match self.fate {
+            Fate::Well => {
+                change(self);
+                WriteOutcome::Done {
+                    took: Duration::from_millis(1),
+                }
+            }
+            Fate::AnswerLost => {
+                change(self);
+                WriteOutcome::Unknown("no answer".to_owned())
+            }
+            Fate::RequestLost => WriteOutcome::Unknown("no answer".to_owned()),
+            Fate::Refused => WriteOutcome::NotDone {
+                why: "403".to_owned(),
+                is_forbidden: true,
+            },
+        }
+    }
+
+    /// Certificates that allow a login now.
+    pub(crate) fn cover(&self) -> usize {
+        let allows = |row: &&Row| {
+            let is_enabled = row.id.as_ref().is_none_or(|it| !self.disabled.contains(it));
+            let certificate = row.certificate();
+            is_enabled && certificate.is_some_and(|it| it.validity().is_valid(self.now.wall))
+        };
+        self.rows.iter().filter(allows).count()
+    }
+
+    /// A person decides about a certificate.
+    pub(crate) fn decide(
+        &mut self,
+        decision: Decision,
+        certificate: &Certificate,
+    ) -> Result<(), decision::Refusal> {
+        let author = Author {
+            name: "alice".to_owned(),
+            note: String::new(),
+            reason: None,
+        };
+        let fingerprint = certificate.fingerprint();
+        let entries = decide(&mut self.book, fingerprint, decision, &author, &self.now)?;
+        self.history.extend(entries);
+        Ok(())
+    }
+
+    /// What is to become of an old certificate, in the plan of now.
+    pub(crate) fn retirement(&self, certificate: &Certificate) -> Option<Retirement> {
+        let plan = self.plan();
+        let mut items = plan.items.into_iter();
+        let item = items.find(|it| it.fingerprint == Some(certificate.fingerprint()));
+        item.and_then(|it| it.retirement)
     }
 
     /// `state` of a certificate in the plan of now; `-` if it has none.

@@ -12,6 +12,8 @@ pub enum Why {
     Ours,
     /// Listed, and not by us.
     ByOthers,
+    /// A file asks for it, and it is not at SendGrid.
+    Wanted,
     /// It may go up.
     Enough {
         /// What was enough.
@@ -40,6 +42,29 @@ pub enum Why {
     /// SendGrid answered 400.
     Rejected {
         /// When it is sent again.
+        until: Timestamp,
+    },
+    /// It goes at this time, if it is still in the source then.
+    HoldDown {
+        /// When.
+        until: Timestamp,
+    },
+    /// A person must approve it.
+    NeedsApproval,
+    /// Its fingerprint must be written in the configuration, or a person must approve it.
+    NeedsPin,
+    /// A person has paused the integration.
+    Paused,
+    /// It is deleted by us, and whether that is done is not known yet.
+    Vanishing {
+        /// When the list is asked again.
+        until: Timestamp,
+    },
+    /// A person took it away, and a file still asks for it.
+    RetiredByPerson,
+    /// SendGrid did not enable it.
+    NotEnabled {
+        /// When it is tried again.
         until: Timestamp,
     },
     /// It goes when the account may ask again.
@@ -95,6 +120,9 @@ impl Why {
             | Self::Missing { until, .. }
             | Self::NotBefore(until)
             | Self::Rejected { until }
+            | Self::HoldDown { until }
+            | Self::Vanishing { until }
+            | Self::NotEnabled { until }
             | Self::Backoff { until } => Some(*until),
             _ => None,
         }
@@ -108,6 +136,7 @@ impl fmt::Display for Why {
             Self::ByOthers => f.write_str(
                 "at SendGrid, uploaded by somebody else; whether it is enabled is unknown",
             ),
+            Self::Wanted => f.write_str("in the source, and not at SendGrid"),
             Self::Enough {
                 evidence,
                 is_new_key,
@@ -117,6 +146,17 @@ impl fmt::Display for Why {
                     Evidence::Source => write!(f, "{key}; enough: trust.require = \"source\""),
                     Evidence::Pin => write!(f, "{key}; enough: its fingerprint is in trust.pins"),
                     Evidence::Approval => write!(f, "{key}; enough: a person approved it"),
+                    Evidence::HoldDown => {
+                        write!(f, "{key}; enough: it was in the source for trust.hold_down")
+                    }
+                    Evidence::KnownKey => {
+                        f.write_str("enough: a certificate with its key is trusted already")
+                    }
+                    Evidence::Order => f.write_str("a person wants it"),
+                    Evidence::Returned => f.write_str("it is back in the source"),
+                    Evidence::Last => {
+                        f.write_str("whether it is enabled is not known, and nothing else is valid")
+                    }
                 }
             }
             Self::Unsettled { sent, until } => write!(
@@ -148,7 +188,7 @@ impl fmt::Display for Why {
             Self::KeyBudget { limit } => {
                 write!(
                     f,
-                    "more than {limit} new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin"
+                    "more than {limit} new keys in 24 h; goes when a person approves it"
                 )
             }
             Self::RemovedKey(other) => {
@@ -161,6 +201,29 @@ impl fmt::Display for Why {
             Self::TooMany { limit } => write!(
                 f,
                 "more than {limit} certificates are wanted for one integration"
+            ),
+            Self::HoldDown { until } => {
+                write!(
+                    f,
+                    "goes up at {} UTC, if it is still there (hold-down)",
+                    until.minute()
+                )
+            }
+            Self::NeedsApproval => f.write_str("waits for approval"),
+            Self::NeedsPin => f.write_str("waits for a pin in trust.pins, or for approval"),
+            Self::Paused => f.write_str("paused; nothing is written"),
+            Self::Vanishing { until } => write!(
+                f,
+                "deleted by us, not known whether it is done; asked again at {} UTC",
+                until.hour_minute()
+            ),
+            Self::RetiredByPerson => {
+                f.write_str("a person took it away, and its file still asks for it")
+            }
+            Self::NotEnabled { until } => write!(
+                f,
+                "SendGrid did not enable it; tried again at {} UTC",
+                until.minute()
             ),
             Self::Unseen => f.write_str("decided about, never seen"),
             Self::DeniedByPerson(_) => f.write_str("a person said never"),

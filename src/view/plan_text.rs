@@ -382,7 +382,7 @@ mod tests {
                   = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
                 entra-eu
                   = stays   d624185339c1210b  until 2027-01-20; stays until a successor is trusted
-                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin; in the source since 09:12 UTC
+                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when a person approves it; in the source since 09:12 UTC
                   ? leave   38d03ade2be3704f  at SendGrid since before our first look, in no file (inherited)
                 okta
                   = in step
@@ -447,7 +447,7 @@ mod tests {
                       "fingerprint": "919e83ffe41e4f62495a8ba83e25134e0bc03065e3a96ea3a617dbfb0043fa14",
                       "state": "held",
                       "reason": "key_budget",
-                      "why": "more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin",
+                      "why": "more than 5 new keys in 24 h; goes when a person approves it",
                       "paths": [
                         "/etc/sso-certd/certificates/x/919e83ff.pem"
                       ]

@@ -291,7 +291,7 @@ mod tests {
                       "thumbprint": "081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0",
                       "state": "held",
                       "reason": "key_budget",
-                      "why": "more than 5 new keys in 24 h; goes when trust.new_keys_per_day allows it, or as a pin",
+                      "why": "more than 5 new keys in 24 h; goes when a person approves it",
                       "next": "too many new keys in 24 h",
                       "subject": "CN=ADFS Signing - sts.example.com",
                       "issuer": "CN=ADFS Signing - sts.example.com",

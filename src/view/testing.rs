@@ -14,7 +14,10 @@ use crate::domain::{
 };
 use crate::plan::book::Book;
 use crate::plan::outlook::Outlook;
-use crate::plan::policy::{DeliveryPolicy, ExpiryPolicy, Mode, Policy, TrustPolicy};
+use crate::plan::policy::{
+    DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
+    TrustPolicy,
+};
 use crate::plan::rollover::{Inputs, Item, Plan};
 use crate::plan::state::State;
 use crate::plan::trust::Evidence;
@@ -119,6 +122,7 @@ pub(crate) fn item(state: State, certificate: &Certificate) -> Item {
         },
         since: in_source.then(|| at("2026-11-24 09:12:00")),
         is_listed,
+        retirement: None,
     }
 }
 
@@ -136,8 +140,17 @@ pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
     let policy = Policy {
         mode: Mode::Manage,
         trust: TrustPolicy {
+            require: Require::Source,
+            hold_down: Duration::from_secs(86_400),
             pins: std::collections::BTreeSet::new(),
             new_keys_per_day: 5,
+        },
+        retire: RetirePolicy {
+            action: RetireAction::Keep,
+            when: RetireWhen::Expired,
+            min_overlap: Duration::from_secs(30 * 86_400),
+            min_absence: Duration::from_secs(14 * 86_400),
+            expired_after: Duration::from_secs(7 * 86_400),
         },
         expiry: expiry(),
         delivery: DeliveryPolicy {

@@ -7,6 +7,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
     match why {
         Why::Ours => "ours",
         Why::ByOthers => "by_others",
+        Why::Wanted => "wanted",
         Why::Enough {
             is_new_key: true, ..
         } => "new_key",
@@ -34,6 +35,13 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
         Why::ListedTwice => "listed_twice",
         Why::SinceFirstList => "since_first_list",
         Why::AppearedSince => "appeared_since",
+        Why::HoldDown { .. } => "hold_down",
+        Why::NeedsApproval => "approval",
+        Why::NeedsPin => "pin",
+        Why::Paused => "paused",
+        Why::Vanishing { .. } => "deleting",
+        Why::RetiredByPerson => "retired_by_person",
+        Why::NotEnabled { .. } => "not_enabled",
         Why::Known => "acknowledged",
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use rusqlite::types::{FromSql, Value, ValueRef};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
-use crate::domain::{BootId, CertificateId, Fingerprint, IntegrationId, Moment, Timestamp};
-use crate::plan::book::{Belief, InSource, Intent, Rejection, Standing, Word};
+use crate::domain::{BootId, CertificateId, Credit, Fingerprint, IntegrationId, Moment, Timestamp};
+use crate::plan::book::{
+    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Rejection, Standing, Word,
+};
 
 use super::ReadCertificate;
 use super::error::Fault;
@@ -82,7 +84,7 @@ struct Columns {
 
 impl Columns {
     fn put(&mut self, name: &str, value: impl Into<Value>) {
-        self.names.push(name.to_owned());
+        self.names.push(format!("\"{name}\""));
         self.values.push(value.into());
     }
 
@@ -91,6 +93,13 @@ impl Columns {
         self.put(&format!("{name}_wall_ms"), moment.wall.as_millis());
         self.put(&format!("{name}_boot_id"), moment.boot.as_str().to_owned());
         self.put(&format!("{name}_boot_ns"), nanos(moment.since_boot));
+    }
+
+    fn put_credit(&mut self, name: &str, credit: Option<&Credit>) {
+        let Some(credit) = credit else { return };
+        self.put(&format!("{name}_looks"), credit.looks);
+        self.put(&format!("{name}_for_ns"), nanos(credit.total));
+        self.put_moment(&format!("{name}_last"), credit.last.as_ref());
     }
 
     fn put_belief(&mut self, belief: &Belief) {
@@ -105,18 +114,28 @@ impl Columns {
                 self.put("intent_lists", intent.lists);
             }
             Standing::Foreign { inherited, .. } => self.put("inherited", *inherited),
-            Standing::Seen
-            | Standing::Confirmed(_)
-            | Standing::Disabled(_)
-            | Standing::Removed { .. } => {}
+            Standing::Disabled {
+                ordered, unsure, ..
+            } => {
+                self.put("ordered", *ordered);
+                self.put("unsure", *unsure);
+            }
+            Standing::Deleting(deleting) => {
+                self.put("ordered", deleting.ordered);
+                self.put("was_disabled", deleting.was_disabled);
+                self.put_moment("deleting", Some(&deleting.at));
+            }
+            Standing::Retired { ordered } => self.put("ordered", *ordered),
+            Standing::Seen | Standing::Confirmed(_) | Standing::Removed { .. } => {}
         }
-        let (source, since) = match &belief.source {
-            InSource::Never => ("never", None),
-            InSource::Present { since, .. } => ("present", Some(since)),
-            InSource::Gone { since } => ("gone", Some(since)),
+        let (source, since, credit) = match &belief.source {
+            InSource::Never => ("never", None, None),
+            InSource::Present { since, credit, .. } => ("present", Some(since), Some(credit)),
+            InSource::Gone { since, credit } => ("gone", Some(since), Some(credit)),
         };
         self.put("source", source.to_owned());
         self.put_moment("source", since);
+        self.put_credit("source", credit);
         self.put_moment("missing", belief.missing.as_ref());
         self.put("posts", belief.posts);
         self.put_moment("last_post", belief.last_post.as_ref());
@@ -126,6 +145,12 @@ impl Columns {
         }
         self.put_moment("new_key", belief.new_key.as_ref());
         self.put_moment("trusted", belief.trusted_since.as_ref());
+        self.put_credit("trusted", belief.trusted_for.as_ref());
+        if let Some(hold) = &belief.hold {
+            self.put("hold", hold_word(hold.kind).to_owned());
+            self.put_moment("hold", Some(&hold.since));
+        }
+        self.put("order", belief.order.map(|it| order_word(it).to_owned()));
         self.put("word", belief.word.map(|it| word(it).to_owned()));
         if let Some(certificate) = &belief.certificate {
             self.put("subject", certificate.subject().to_owned());
@@ -163,10 +188,15 @@ fn belief(
         }
         None => None,
     };
-    let source = match (text(row, "source")?.as_str(), moment(row, "source")?) {
-        ("never", None) => InSource::Never,
-        ("present", Some(since)) => InSource::Present { since, paths },
-        ("gone", Some(since)) => InSource::Gone { since },
+    let (since, seen) = (moment(row, "source")?, credit(row, "source")?);
+    let source = match (text(row, "source")?.as_str(), since, seen) {
+        ("never", None, None) => InSource::Never,
+        ("present", Some(since), Some(credit)) => InSource::Present {
+            since,
+            credit,
+            paths,
+        },
+        ("gone", Some(since), Some(credit)) => InSource::Gone { since, credit },
         _ => return Err(damaged("nobody knows the source")),
     };
     let rejection = match (moment(row, "rejected")?, row.get("rejected_stamp")?) {
@@ -178,6 +208,18 @@ fn belief(
         None => None,
         Some(text) => Some(parse_word(text).ok_or_else(|| damaged("nobody knows the word"))?),
     };
+    let order = match row.get::<_, Option<String>>("order")?.as_deref() {
+        None => None,
+        Some(text) => Some(parse_order(text).ok_or_else(|| damaged("nobody knows the order"))?),
+    };
+    let hold = match (moment(row, "hold")?, row.get::<_, Option<String>>("hold")?) {
+        (None, None) => None,
+        (Some(since), Some(text)) => {
+            let kind = parse_hold(&text).ok_or_else(|| damaged("nobody knows the hold"))?;
+            Some(Hold { since, kind })
+        }
+        _ => return Err(damaged("half the hold is missing")),
+    };
     Ok(Belief {
         certificate,
         standing: standing(row)?.ok_or_else(|| damaged("nobody knows the standing"))?,
@@ -188,7 +230,10 @@ fn belief(
         rejection,
         new_key: moment(row, "new_key")?,
         trusted_since: moment(row, "trusted")?,
+        trusted_for: credit(row, "trusted")?,
+        hold,
         word,
+        order,
     })
 }
 
@@ -197,7 +242,9 @@ const fn standing_word(standing: &Standing) -> &'static str {
         Standing::Seen => "seen",
         Standing::Intent(_) => "intent",
         Standing::Confirmed(_) => "confirmed",
-        Standing::Disabled(_) => "disabled",
+        Standing::Disabled { .. } => "disabled",
+        Standing::Deleting(_) => "deleting",
+        Standing::Retired { .. } => "retired",
         Standing::Foreign { .. } => "foreign",
         Standing::Removed { .. } => "removed",
     }
@@ -218,7 +265,23 @@ fn standing(row: &Row<'_>) -> Result<Option<Standing>, Fault> {
             None => None,
         },
         ("confirmed", Some(id)) => Some(Standing::Confirmed(id)),
-        ("disabled", Some(id)) => Some(Standing::Disabled(id)),
+        ("disabled", Some(id)) => Some(Standing::Disabled {
+            id,
+            ordered: row.get("ordered")?,
+            unsure: row.get("unsure")?,
+        }),
+        ("deleting", Some(id)) => match moment(row, "deleting")? {
+            Some(at) => Some(Standing::Deleting(Deleting {
+                id,
+                ordered: row.get("ordered")?,
+                was_disabled: row.get("was_disabled")?,
+                at,
+            })),
+            None => None,
+        },
+        ("retired", None) => Some(Standing::Retired {
+            ordered: row.get("ordered")?,
+        }),
         ("foreign", id) => {
             let inherited = row.get("inherited")?;
             Some(Standing::Foreign { id, inherited })
@@ -245,6 +308,45 @@ const fn word(word: Word) -> &'static str {
 fn parse_word(text: &str) -> Option<Word> {
     let words = [Word::Approved, Word::Denied, Word::Acknowledged];
     words.into_iter().find(|it| word(*it) == text)
+}
+
+const fn order_word(order: Order) -> &'static str {
+    match order {
+        Order::Adopt => "adopt",
+        Order::Restore => "restore",
+        Order::Disable => "disable",
+        Order::Delete => "delete",
+    }
+}
+
+fn parse_order(text: &str) -> Option<Order> {
+    let orders = [Order::Adopt, Order::Restore, Order::Disable, Order::Delete];
+    orders.into_iter().find(|it| order_word(*it) == text)
+}
+
+const fn hold_word(kind: HoldKind) -> &'static str {
+    match kind {
+        HoldKind::Approval => "approval",
+        HoldKind::Pin => "pin",
+        HoldKind::KeyBudget => "key_budget",
+    }
+}
+
+fn parse_hold(text: &str) -> Option<HoldKind> {
+    let kinds = [HoldKind::Approval, HoldKind::Pin, HoldKind::KeyBudget];
+    kinds.into_iter().find(|it| hold_word(*it) == text)
+}
+
+/// The credit in the columns that begin with `name`; none if they are empty.
+fn credit(row: &Row<'_>, name: &str) -> Result<Option<Credit>, Fault> {
+    let looks: Option<u32> = column(row, name, "looks")?;
+    let total: Option<i64> = column(row, name, "for_ns")?;
+    let last = moment(row, &format!("{name}_last"))?;
+    Ok(looks.zip(total).map(|(looks, total)| Credit {
+        looks,
+        total: Duration::from_nanos(total.unsigned_abs()),
+        last,
+    }))
 }
 
 /// The moment in the three columns that begin with `name`; none if they are empty.

@@ -10,6 +10,7 @@
 
 mod belief;
 mod error;
+mod general;
 mod history;
 mod lock;
 mod open;
@@ -21,11 +22,9 @@ mod waits;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 
-use crate::domain::{
-    AccountName, Certificate, CertificateId, Fingerprint, IntegrationId, IntegrationName, Timestamp,
-};
+use crate::domain::{AccountName, Certificate, Fingerprint, IntegrationId, IntegrationName};
 use crate::plan::book::Book;
 use crate::plan::entry::Entry;
 
@@ -77,22 +76,11 @@ impl Ledger {
     /// `NotReadable`, `Damaged`.
     pub fn load(&self, integration: IntegrationId) -> Result<Book, LedgerError> {
         self.read(|connection| {
-            let lists =
-                "SELECT first_list_ms, last_list_ms FROM integrations WHERE integration_id = ?1";
-            let lists: Option<(Option<i64>, Option<i64>)> = connection
-                .query_row(lists, [integration.to_string()], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })
-                .optional()?;
-            let (first_list, last_list) = lists.unwrap_or_default();
-            Ok(Book {
-                beliefs: belief::all(connection, integration, self.read)?
-                    .into_iter()
-                    .collect(),
-                first_list: first_list.map(Timestamp::from_millis),
-                last_list: last_list.map(Timestamp::from_millis),
-                unreadable: unreadable(connection, integration)?,
-            })
+            let mut book = general::load(connection, integration)?.unwrap_or_default();
+            book.beliefs = belief::all(connection, integration, self.read)?
+                .into_iter()
+                .collect();
+            Ok(book)
         })
     }
 
@@ -112,10 +100,7 @@ impl Ledger {
             return Ok(());
         }
         self.write(|connection| {
-            put_lists(connection, integration, after)?;
-            if before.unreadable != after.unreadable {
-                put_unreadable(connection, integration, after)?;
-            }
+            general::put(connection, integration, before, after)?;
             for fingerprint in differing(before, after) {
                 belief::put(
                     connection,
@@ -213,54 +198,6 @@ fn differing(before: &Book, after: &Book) -> BTreeSet<Fingerprint> {
     both.filter(|it| before.beliefs.get(it) != after.beliefs.get(it))
         .copied()
         .collect()
-}
-
-fn put_lists(
-    connection: &Connection,
-    integration: IntegrationId,
-    book: &Book,
-) -> Result<(), Fault> {
-    let lists = "INSERT INTO integrations (integration_id, first_list_ms, last_list_ms) VALUES (?1, ?2, ?3)
-        ON CONFLICT DO UPDATE SET first_list_ms = excluded.first_list_ms, last_list_ms = excluded.last_list_ms";
-    let millis = |it: Option<Timestamp>| it.map(Timestamp::as_millis);
-    let values = params![
-        integration.to_string(),
-        millis(book.first_list),
-        millis(book.last_list)
-    ];
-    connection.prepare_cached(lists)?.execute(values)?;
-    Ok(())
-}
-
-fn put_unreadable(
-    connection: &Connection,
-    integration: IntegrationId,
-    book: &Book,
-) -> Result<(), Fault> {
-    let integration = integration.to_string();
-    connection.execute(
-        "DELETE FROM unreadable_rows WHERE integration_id = ?1",
-        [&integration],
-    )?;
-    let mut statement = connection.prepare_cached("INSERT INTO unreadable_rows VALUES (?1, ?2)")?;
-    for id in &book.unreadable {
-        statement.execute([&integration, id.as_str()])?;
-    }
-    Ok(())
-}
-
-fn unreadable(
-    connection: &Connection,
-    integration: IntegrationId,
-) -> Result<BTreeSet<CertificateId>, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT certificate_id FROM unreadable_rows WHERE integration_id = ?1")?;
-    let mut rows = statement.query([integration.to_string()])?;
-    let mut ids = BTreeSet::new();
-    while let Some(row) = rows.next()? {
-        ids.insert(belief::parse_certificate_id(&row.get::<_, String>(0)?)?);
-    }
-    Ok(ids)
 }
 
 fn parse_integration(text: &str) -> Result<IntegrationId, Fault> {

@@ -28,7 +28,19 @@ CREATE TABLE integrations (
     name TEXT,                      -- what the configuration called it last
     account TEXT,
     first_list_ms INTEGER,          -- when SendGrid's list was first read whole
-    last_list_ms INTEGER
+    last_list_ms INTEGER,
+    paused_ms INTEGER,              -- since when a person has paused it; empty if nobody has
+    paused_by TEXT,
+    retired_wall_ms INTEGER, retired_boot_id TEXT, retired_boot_ns INTEGER
+                                    -- when the last request was made that took a certificate of ours away
+) STRICT;
+
+CREATE TABLE refused_writes (       -- writes that SendGrid did not carry out, not tried again for a while
+    integration_id TEXT NOT NULL REFERENCES integrations,
+    operation TEXT NOT NULL CHECK (operation IN ('update', 'delete')),
+    forbidden INTEGER NOT NULL CHECK (forbidden IN (0, 1)),
+    at_wall_ms INTEGER NOT NULL, at_boot_id TEXT NOT NULL, at_boot_ns INTEGER NOT NULL,
+    PRIMARY KEY (integration_id, operation)
 ) STRICT;
 
 CREATE TABLE unreadable_rows (      -- rows of SendGrid's last list that could not be read
@@ -40,13 +52,21 @@ CREATE TABLE unreadable_rows (      -- rows of SendGrid's last list that could n
 CREATE TABLE beliefs (
     integration_id TEXT NOT NULL REFERENCES integrations,
     fingerprint TEXT NOT NULL,      -- SHA-256 of the DER
-    standing TEXT NOT NULL CHECK (standing IN ('seen', 'intent', 'confirmed', 'disabled', 'foreign', 'removed')),
+    standing TEXT NOT NULL CHECK (standing IN
+        ('seen', 'intent', 'confirmed', 'disabled', 'deleting', 'retired', 'foreign', 'removed')),
     certificate_id TEXT,            -- SendGrid's id
+    ordered INTEGER CHECK (ordered IN (0, 1)),              -- a person had it disabled or deleted
+    unsure INTEGER CHECK (unsure IN (0, 1)),                -- whether it is disabled is not known
+    was_disabled INTEGER CHECK (was_disabled IN (0, 1)),    -- before it was deleted
+    deleting_wall_ms INTEGER, deleting_boot_id TEXT, deleting_boot_ns INTEGER,
     inherited INTEGER CHECK (inherited IN (0, 1)),
     intent_wall_ms INTEGER, intent_boot_id TEXT, intent_boot_ns INTEGER,
     intent_lists INTEGER,           -- whole lists since the POST that lacked it
     source TEXT NOT NULL CHECK (source IN ('never', 'present', 'gone')),
     source_wall_ms INTEGER, source_boot_id TEXT, source_boot_ns INTEGER,
+    source_looks INTEGER,           -- looks that saw it there, or gone, and for how long that adds up
+    source_for_ns INTEGER,
+    source_last_wall_ms INTEGER, source_last_boot_id TEXT, source_last_boot_ns INTEGER,
     missing_wall_ms INTEGER, missing_boot_id TEXT, missing_boot_ns INTEGER,
     posts INTEGER NOT NULL,
     last_post_wall_ms INTEGER, last_post_boot_id TEXT, last_post_boot_ns INTEGER,
@@ -54,6 +74,12 @@ CREATE TABLE beliefs (
     rejected_stamp TEXT,            -- the version of the files that SendGrid rejected
     new_key_wall_ms INTEGER, new_key_boot_id TEXT, new_key_boot_ns INTEGER,
     trusted_wall_ms INTEGER, trusted_boot_id TEXT, trusted_boot_ns INTEGER,
+    trusted_looks INTEGER,          -- lists that showed it, and for how long that adds up
+    trusted_for_ns INTEGER,
+    trusted_last_wall_ms INTEGER, trusted_last_boot_id TEXT, trusted_last_boot_ns INTEGER,
+    hold TEXT CHECK (hold IN ('approval', 'pin', 'key_budget')),    -- what it waits for of a person
+    hold_wall_ms INTEGER, hold_boot_id TEXT, hold_boot_ns INTEGER,
+    "order" TEXT CHECK ("order" IN ('adopt', 'restore', 'disable', 'delete')),
     word TEXT CHECK (word IN ('approved', 'denied', 'acknowledged')),
     subject TEXT,                   -- for people, as are the two below: they are in the DER
     not_before_ms INTEGER,
@@ -110,6 +136,8 @@ SELECT coalesce(i.name, b.integration_id) AS integration,
     b.certificate_id,
     b.source,
     b.word,
+    b.hold,
+    b."order",
     strftime('%Y-%m-%dT%H:%M:%SZ', b.not_before_ms / 1000, 'unixepoch') AS not_before,
     strftime('%Y-%m-%dT%H:%M:%SZ', b.not_after_ms / 1000, 'unixepoch') AS not_after,
     strftime('%Y-%m-%dT%H:%M:%SZ', b.trusted_wall_ms / 1000, 'unixepoch') AS trusted_since,

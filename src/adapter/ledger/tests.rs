@@ -12,9 +12,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{
-    BootId, CertificateId, CertificateParts, KeyAlgorithm, Moment, SignatureHash, Validity,
+    BootId, CertificateId, CertificateParts, Credit, KeyAlgorithm, Moment, SignatureHash,
+    Timestamp, Validity,
 };
-use crate::plan::book::{Belief, InSource, Intent, Rejection, Standing, Word};
+use crate::plan::book::{
+    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Pause, Rejection, Standing, Word,
+    Write, WriteRefusal,
+};
 use crate::plan::entry::What;
 
 /// DER of four certificates.
@@ -150,7 +154,24 @@ fn standings() -> impl Strategy<Value = Standing> {
             lists
         })),
         ids().prop_map(Standing::Confirmed),
-        ids().prop_map(Standing::Disabled),
+        (ids(), any::<bool>(), any::<bool>()).prop_map(|(id, ordered, unsure)| {
+            Standing::Disabled {
+                id,
+                ordered,
+                unsure,
+            }
+        }),
+        (ids(), any::<bool>(), any::<bool>(), moments()).prop_map(
+            |(id, ordered, was_disabled, at)| {
+                Standing::Deleting(Deleting {
+                    id,
+                    ordered,
+                    was_disabled,
+                    at,
+                })
+            }
+        ),
+        any::<bool>().prop_map(|ordered| Standing::Retired { ordered }),
         (id(), any::<bool>()).prop_map(|(id, inherited)| Standing::Foreign { id, inherited }),
         id().prop_map(|id| Standing::Removed { id }),
     ]
@@ -166,9 +187,32 @@ fn paths() -> impl Strategy<Value = Vec<PathBuf>> {
 fn sources() -> impl Strategy<Value = InSource> {
     prop_oneof![
         Just(InSource::Never),
-        (moments(), paths()).prop_map(|(since, paths)| InSource::Present { since, paths }),
-        moments().prop_map(|since| InSource::Gone { since }),
+        (moments(), credits(), paths()).prop_map(|(since, credit, paths)| InSource::Present {
+            since,
+            credit,
+            paths
+        }),
+        (moments(), credits()).prop_map(|(since, credit)| InSource::Gone { since, credit }),
     ]
+}
+
+fn credits() -> impl Strategy<Value = Credit> {
+    let last = proptest::option::of(moments());
+    (any::<u32>(), 0..=u64::MAX / 2, last).prop_map(|(looks, nanos, last)| Credit {
+        looks,
+        total: Duration::from_nanos(nanos),
+        last,
+    })
+}
+
+fn holds() -> impl Strategy<Value = Hold> {
+    const KINDS: [HoldKind; 3] = [HoldKind::Approval, HoldKind::Pin, HoldKind::KeyBudget];
+    (moments(), proptest::sample::select(&KINDS[..])).prop_map(|(since, kind)| Hold { since, kind })
+}
+
+fn orders() -> impl Strategy<Value = Order> {
+    const ALL: [Order; 4] = [Order::Adopt, Order::Restore, Order::Disable, Order::Delete];
+    proptest::sample::select(&ALL[..])
 }
 
 fn beliefs() -> impl Strategy<Value = Belief> {
@@ -192,7 +236,12 @@ fn beliefs() -> impl Strategy<Value = Belief> {
         moment(),
         proptest::option::of(rejection),
     );
-    (certain, moments).prop_map(|((standing, source, posts, word), moments)| Belief {
+    let told = (
+        proptest::option::of(credits()),
+        proptest::option::of(holds()),
+        proptest::option::of(orders()),
+    );
+    (certain, moments, told).prop_map(|((standing, source, posts, word), moments, told)| Belief {
         certificate: None,
         standing,
         source,
@@ -202,7 +251,10 @@ fn beliefs() -> impl Strategy<Value = Belief> {
         rejection: moments.4,
         new_key: moments.2,
         trusted_since: moments.3,
+        trusted_for: told.0,
+        hold: told.1,
         word,
+        order: told.2,
     })
 }
 
@@ -211,8 +263,21 @@ fn books() -> impl Strategy<Value = Book> {
     let named = proptest::collection::btree_map(any::<[u8; 32]>(), beliefs(), 0..2);
     let lists = proptest::option::of(any::<i64>().prop_map(Timestamp::from_millis));
     let unreadable = proptest::collection::btree_set(ids(), 0..3);
-    (seen, named, (lists.clone(), lists), unreadable).prop_map(
-        |(seen, named, lists, unreadable)| {
+    let pause = (any::<i64>(), ".*").prop_map(|(at, by)| Pause {
+        at: Timestamp::from_millis(at),
+        by,
+    });
+    let refusal =
+        (moments(), any::<bool>()).prop_map(|(at, is_forbidden)| WriteRefusal { at, is_forbidden });
+    let writes = proptest::sample::select(&[Write::Update, Write::Delete][..]);
+    let refused_writes = proptest::collection::btree_map(writes, refusal, 0..3);
+    let general = (
+        proptest::option::of(pause),
+        proptest::option::of(moments()),
+        refused_writes,
+    );
+    (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
+        |(seen, named, lists, unreadable, (pause, retired_at, refused_writes))| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
                 let fingerprint = certificate.fingerprint();
@@ -233,6 +298,9 @@ fn books() -> impl Strategy<Value = Book> {
                 first_list: lists.0,
                 last_list: lists.1,
                 unreadable,
+                pause,
+                retired_at,
+                refused_writes,
             }
         },
     )

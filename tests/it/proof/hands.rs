@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use sso_certd::adapter::sendgrid::{CallError, Doing, Failure, Lost, Unsent, Written};
-use sso_certd::daemon::calls::CreateAnswer;
+use sso_certd::daemon::calls::WriteAnswer;
 use sso_certd::daemon::course::Hands;
 use sso_certd::daemon::halt::Halt;
 use sso_certd::daemon::link::Closed;
@@ -158,7 +158,7 @@ impl ModelHands {
         self.stage().tell(|| format!("daemon {number}: {}", what()));
     }
 
-    async fn enter(&self, operation: Operation) -> Result<(), Halt> {
+    async fn pass_gate(&self, operation: Operation) -> Result<(), Halt> {
         loop {
             breathe().await;
             let request = Request {
@@ -349,7 +349,7 @@ impl Hands for ModelHands {
     }
 
     async fn list(&mut self) -> Result<Vec<Row>, Halt> {
-        self.enter(Operation::List).await?;
+        self.pass_gate(Operation::List).await?;
         self.with(|site, _| site.has_list = false);
         let failure = self.read_failure();
         let took = self.with(|_, world| world.up_to(Duration::from_secs(2)));
@@ -378,7 +378,7 @@ impl Hands for ModelHands {
     }
 
     async fn read(&mut self, id: &CertificateId) -> Result<ReadBack, Halt> {
-        self.enter(Operation::Read).await?;
+        self.pass_gate(Operation::Read).await?;
         let failure = self.read_failure();
         let row = self.with(|site, world| {
             site.misled.elsewhere |= world.is_elsewhere;
@@ -401,11 +401,19 @@ impl Hands for ModelHands {
         })
     }
 
-    async fn enter_create(&mut self) -> Result<(), Halt> {
-        self.enter(Operation::Create).await
+    async fn enter(&mut self, operation: Operation) -> Result<(), Halt> {
+        self.pass_gate(operation).await
     }
 
-    async fn create(&mut self, (): (), certificate: &Certificate) -> CreateAnswer {
+    async fn set_enabled(&mut self, (): (), _: &CertificateId, _: bool) -> WriteAnswer {
+        unreachable!("nothing is adopted, restored or retired in this world")
+    }
+
+    async fn delete(&mut self, (): (), _: &CertificateId) -> WriteAnswer {
+        unreachable!("nothing is retired in this world")
+    }
+
+    async fn create(&mut self, (): (), certificate: &Certificate) -> WriteAnswer {
         breathe().await;
         let sleeps = self.with(|_, world| world.goes_wrong(50));
         if sleeps {
@@ -455,7 +463,7 @@ impl Hands for ModelHands {
             content: RowContent::Certificate(Box::new(certificate.clone())),
         });
         let doing = Doing::Create(integration());
-        CreateAnswer {
+        WriteAnswer {
             result: match failure {
                 None => Ok(Written { row }),
                 Some(failure) => Err(CallError { doing, failure }),

@@ -153,7 +153,9 @@ impl Witness {
                     it.fingerprint == Some(*fingerprint)
                         && matches!(it.what, What::Gone | What::Settled)
                 });
-                if was.standing != Standing::Seen && !(is_told && has_list) {
+                // What was ours and is over cannot be restored, and needs no book.
+                let is_past = matches!(was.standing, Standing::Seen | Standing::Retired { .. });
+                if !is_past && !(is_told && has_list) {
                     let how = format!("{} was {:?}", fingerprint.brief(), was.standing);
                     return Err(Violation {
                         rule: Rule::NothingIsForgotten,
@@ -200,7 +202,7 @@ impl Witness {
     fn note_standing(&mut self, fingerprint: Fingerprint, standing: &Standing) {
         let listed = matches!(
             standing,
-            Standing::Confirmed(_) | Standing::Foreign { .. } | Standing::Disabled(_)
+            Standing::Confirmed(_) | Standing::Foreign { .. } | Standing::Disabled { .. }
         );
         if listed {
             self.sent.remove(&fingerprint);

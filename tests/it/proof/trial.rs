@@ -13,7 +13,10 @@ use sso_certd::daemon::link::Closed;
 use sso_certd::domain::{Certificate, FileVerdict, Fingerprint, IntegrationName, Timestamp};
 use sso_certd::plan::book::Book;
 use sso_certd::plan::gate::{Operation, Request};
-use sso_certd::plan::policy::{DeliveryPolicy, ExpiryPolicy, Mode, Policy, TrustPolicy};
+use sso_certd::plan::policy::{
+    DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
+    TrustPolicy,
+};
 use sso_certd::plan::rollover::{Item, Plan};
 use sso_certd::plan::state::State;
 use sso_certd::plan::why::Why;
@@ -442,7 +445,16 @@ fn policy(world: &mut World) -> Policy {
         mode,
         trust: TrustPolicy {
             pins: BTreeSet::new(),
+            require: Require::Source,
+            hold_down: DAY,
             new_keys_per_day,
+        },
+        retire: RetirePolicy {
+            action: RetireAction::Keep,
+            when: RetireWhen::Expired,
+            min_overlap: 30 * DAY,
+            min_absence: 14 * DAY,
+            expired_after: 7 * DAY,
         },
         expiry: ExpiryPolicy {
             successor: 45 * DAY,

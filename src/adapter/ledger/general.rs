@@ -1,0 +1,159 @@
+//! What is believed of an integration as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, Row, params};
+
+use crate::domain::{CertificateId, IntegrationId, Moment, Timestamp};
+use crate::plan::book::{Book, Pause, Write, WriteRefusal};
+
+use super::belief::{moment, nanos, parse_certificate_id};
+use super::error::Fault;
+
+/// The book of an integration without its beliefs; none if it was never heard of.
+pub(super) fn load(
+    connection: &Connection,
+    integration: IntegrationId,
+) -> Result<Option<Book>, Fault> {
+    let integration = integration.to_string();
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM integrations WHERE integration_id = ?1")?;
+    let mut rows = statement.query([&integration])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let time = |name: &str| -> Result<Option<Timestamp>, Fault> {
+        let millis: Option<i64> = row.get(name)?;
+        Ok(millis.map(Timestamp::from_millis))
+    };
+    let pause = match (time("paused_ms")?, row.get("paused_by")?) {
+        (Some(at), Some(by)) => Some(Pause { at, by }),
+        _ => None,
+    };
+    Ok(Some(Book {
+        beliefs: BTreeMap::new(),
+        first_list: time("first_list_ms")?,
+        last_list: time("last_list_ms")?,
+        unreadable: unreadable(connection, &integration)?,
+        pause,
+        retired_at: moment(row, "retired")?,
+        refused_writes: refused_writes(connection, &integration)?,
+    }))
+}
+
+/// Stores what differs.
+pub(super) fn put(
+    connection: &Connection,
+    integration: IntegrationId,
+    before: &Book,
+    after: &Book,
+) -> Result<(), Fault> {
+    let integration = integration.to_string();
+    let columns = "INSERT INTO integrations (integration_id, first_list_ms, last_list_ms, paused_ms, paused_by,
+        retired_wall_ms, retired_boot_id, retired_boot_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT DO UPDATE SET first_list_ms = excluded.first_list_ms, last_list_ms = excluded.last_list_ms,
+        paused_ms = excluded.paused_ms, paused_by = excluded.paused_by, retired_wall_ms = excluded.retired_wall_ms,
+        retired_boot_id = excluded.retired_boot_id, retired_boot_ns = excluded.retired_boot_ns";
+    let millis = |it: Option<Timestamp>| it.map(Timestamp::as_millis);
+    let retired = after.retired_at.as_ref();
+    let values = params![
+        integration,
+        millis(after.first_list),
+        millis(after.last_list),
+        millis(after.pause.as_ref().map(|it| it.at)),
+        after.pause.as_ref().map(|it| &it.by),
+        retired.map(|it| it.wall.as_millis()),
+        retired.map(|it| it.boot.as_str()),
+        retired.map(|it| nanos(it.since_boot)),
+    ];
+    connection.prepare_cached(columns)?.execute(values)?;
+    if before.unreadable != after.unreadable {
+        put_unreadable(connection, &integration, &after.unreadable)?;
+    }
+    if before.refused_writes != after.refused_writes {
+        put_refused_writes(connection, &integration, &after.refused_writes)?;
+    }
+    Ok(())
+}
+
+fn put_unreadable(
+    connection: &Connection,
+    integration: &str,
+    ids: &BTreeSet<CertificateId>,
+) -> Result<(), Fault> {
+    connection.execute(
+        "DELETE FROM unreadable_rows WHERE integration_id = ?1",
+        [integration],
+    )?;
+    let mut statement = connection.prepare_cached("INSERT INTO unreadable_rows VALUES (?1, ?2)")?;
+    for id in ids {
+        statement.execute([integration, id.as_str()])?;
+    }
+    Ok(())
+}
+
+fn unreadable(
+    connection: &Connection,
+    integration: &str,
+) -> Result<BTreeSet<CertificateId>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT certificate_id FROM unreadable_rows WHERE integration_id = ?1")?;
+    let mut rows = statement.query([integration])?;
+    let mut ids = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        ids.insert(parse_certificate_id(&row.get::<_, String>(0)?)?);
+    }
+    Ok(ids)
+}
+
+fn put_refused_writes(
+    connection: &Connection,
+    integration: &str,
+    refused: &BTreeMap<Write, WriteRefusal>,
+) -> Result<(), Fault> {
+    connection.execute(
+        "DELETE FROM refused_writes WHERE integration_id = ?1",
+        [integration],
+    )?;
+    let mut statement =
+        connection.prepare_cached("INSERT INTO refused_writes VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for (write, WriteRefusal { at, is_forbidden }) in refused {
+        statement.execute(params![
+            integration,
+            write.word(),
+            is_forbidden,
+            at.wall.as_millis(),
+            at.boot.as_str(),
+            nanos(at.since_boot)
+        ])?;
+    }
+    Ok(())
+}
+
+fn refused_writes(
+    connection: &Connection,
+    integration: &str,
+) -> Result<BTreeMap<Write, WriteRefusal>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM refused_writes WHERE integration_id = ?1")?;
+    let mut rows = statement.query([integration])?;
+    let mut refused = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (write, refusal) = refused_write(row)?;
+        refused.insert(write, refusal);
+    }
+    Ok(refused)
+}
+
+fn refused_write(row: &Row<'_>) -> Result<(Write, WriteRefusal), Fault> {
+    let word: String = row.get("operation")?;
+    let write = [Write::Update, Write::Delete]
+        .into_iter()
+        .find(|it| it.word() == word);
+    let at: Option<Moment> = moment(row, "at")?;
+    let is_forbidden = row.get("forbidden")?;
+    write
+        .zip(at)
+        .map(|(write, at)| (write, WriteRefusal { at, is_forbidden }))
+        .ok_or_else(|| Fault::Content("a refused write in it is none".to_owned()))
+}

@@ -1,0 +1,137 @@
+//! Whether what is wanted may go up, or be enabled again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::domain::{Certificate, Moment, PublicKeyId, Timestamp};
+use crate::plan::book::{Belief, Book, HoldKind, Order, Standing, Write};
+use crate::plan::rollover::Item;
+use crate::plan::sides::{Sides, Wanted};
+use crate::plan::state::State;
+use crate::plan::trust::{Evidence, Trust, trust};
+use crate::plan::why::Why;
+
+/// Decides about everything that is wanted and not at SendGrid, or there and disabled. A key counts as known while a
+/// certificate with it is `trusted` in this pass's list.
+pub(super) fn decide_wanted(items: &mut [Item], sides: &Sides<'_>) {
+    let known_keys: BTreeSet<PublicKeyId> = items
+        .iter()
+        .filter(|it| it.state == State::Trusted)
+        .filter_map(|it| it.certificate.as_ref().map(Certificate::key_id))
+        .collect();
+    for item in items.iter_mut() {
+        let Some((certificate, fingerprint)) = item.certificate.as_ref().zip(item.fingerprint)
+        else {
+            continue;
+        };
+        let belief = sides.inputs.book.beliefs.get(&fingerprint);
+        let decided = match (item.state, sides.wanted.get(&fingerprint)) {
+            (State::Planned, Some(wanted)) => {
+                Some(sides.decide(certificate, belief, wanted, &known_keys))
+            }
+            (State::Disabled, wanted) => sides.decide_disabled(belief, wanted.is_some()),
+            _ => None,
+        };
+        if let Some((state, why)) = decided {
+            item.state = state;
+            item.why = why;
+        }
+    }
+}
+
+impl Sides<'_> {
+    /// Whether a certificate that could go up may.
+    fn decide(
+        &self,
+        certificate: &Certificate,
+        belief: Option<&Belief>,
+        wanted: &Wanted<'_>,
+        known_keys: &BTreeSet<PublicKeyId>,
+    ) -> (State, Why) {
+        let policy = self.inputs.policy;
+        let now = self.inputs.now;
+        let key = certificate.key_id();
+        let is_restored = belief.is_some_and(|it| it.order == Some(Order::Restore));
+        if self.denied_keys.contains(&key) {
+            return (State::Denied, Why::DeniedKey);
+        }
+        if let Some(removed) = self.removed_keys.get(&key).filter(|_| !is_restored) {
+            return (State::Held, Why::RemovedKey(*removed));
+        }
+        if let Some(rejection) = belief.and_then(|it| it.rejection.as_ref()) {
+            if certificate.validity().is_ahead(now.wall) {
+                return (
+                    State::Waiting,
+                    Why::NotBefore(certificate.validity().not_before),
+                );
+            }
+            let was_ahead = certificate.validity().is_ahead(rejection.at.wall);
+            let rest = policy
+                .delivery
+                .refused_hold
+                .saturating_sub(now.elapsed_since(&rejection.at));
+            if !was_ahead && rejection.stamp == wanted.stamp && rest > Duration::ZERO {
+                return (
+                    State::Rejected,
+                    Why::Rejected {
+                        until: now.wall.plus(rest),
+                    },
+                );
+            }
+        }
+        let is_known_key = known_keys.contains(&key);
+        let decided = match trust(certificate, belief, is_known_key, &policy.trust, now) {
+            Trust::Enough(evidence) => {
+                let is_new_key = !is_known_key && evidence != Evidence::Order;
+                let enough = Why::Enough {
+                    evidence,
+                    is_new_key,
+                };
+                (State::Planned, enough)
+            }
+            Trust::HeldDown { until } => (State::Waiting, Why::HoldDown { until }),
+            Trust::Held(HoldKind::Pin) => (State::Held, Why::NeedsPin),
+            Trust::Held(HoldKind::Approval | HoldKind::KeyBudget) => {
+                (State::Held, Why::NeedsApproval)
+            }
+        };
+        self.unless_paused(decided)
+    }
+
+    /// Whether a certificate that we disabled is enabled again: a person wants it back, or it was taken away for its
+    /// absence and a file asks for it again.
+    fn decide_disabled(&self, belief: Option<&Belief>, is_wanted: bool) -> Option<(State, Why)> {
+        let belief = belief?;
+        let evidence = match (&belief.standing, belief.order) {
+            (Standing::Disabled { .. }, Some(Order::Restore)) => Evidence::Order,
+            (Standing::Disabled { ordered: false, .. }, None) if is_wanted => Evidence::Returned,
+            _ => return None,
+        };
+        if self.denied_keys.contains(&belief.key_id()?) {
+            return None;
+        }
+        if let Some(until) = not_before(self.inputs.book, Write::Update, self.inputs.now) {
+            return Some((State::Waiting, Why::NotEnabled { until }));
+        }
+        let enough = Why::Enough {
+            evidence,
+            is_new_key: false,
+        };
+        Some(self.unless_paused((State::Planned, enough)))
+    }
+
+    fn unless_paused(&self, decided: (State, Why)) -> (State, Why) {
+        if decided.0 == State::Planned && self.inputs.book.pause.is_some() {
+            (State::Held, Why::Paused)
+        } else {
+            decided
+        }
+    }
+}
+
+/// Until when a write is not tried again; none if it may be made.
+pub(super) fn not_before(book: &Book, write: Write, now: &Moment) -> Option<Timestamp> {
+    let refusal = book.refused_writes.get(&write)?;
+    let is_over = now.elapsed_since(&refusal.at) >= refusal.wait();
+    (!is_over).then(|| now.when_elapsed(&refusal.at, refusal.wait()))
+}

@@ -1,0 +1,325 @@
+//! A person's decisions: what each asks for, and what it changes in the book. Nothing is sent here.
+
+use thiserror::Error;
+
+use crate::domain::{Fingerprint, Moment};
+use crate::plan::book::{Belief, Book, Order, Pause, Standing, Word};
+use crate::plan::entry::{Entry, What};
+use crate::plan::retire::How;
+
+/// What a person decides about one certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// Let it in, whatever the trust mode.
+    Approve,
+    /// Never let it in, nor its key.
+    Deny,
+    /// It is not ours, and known: hear no more of it.
+    Acknowledge,
+    /// Make it ours.
+    Adopt,
+    /// Bring it back.
+    Restore,
+    /// Take a word or an open order back.
+    Forget,
+    /// Take it away.
+    Retire(How),
+}
+
+impl Decision {
+    /// The verb on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+            Self::Acknowledge => "acknowledge",
+            Self::Adopt => "adopt",
+            Self::Restore => "restore",
+            Self::Forget => "forget",
+            Self::Retire(_) => "retire",
+        }
+    }
+
+    /// Whether it lets somebody sign in who could not: then a shortened fingerprint is not enough without a person at
+    /// the terminal.
+    pub const fn lets_in(self) -> bool {
+        matches!(self, Self::Approve | Self::Adopt | Self::Restore)
+    }
+
+    /// Whether it may be said of a certificate that was never seen.
+    pub const fn is_for_unseen(self) -> bool {
+        matches!(self, Self::Approve | Self::Deny)
+    }
+}
+
+/// Who decides, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Author {
+    /// The name that the audit trail shows; marked if it is only claimed.
+    pub name: String,
+    /// What else is known of them, such as the user id.
+    pub note: String,
+    /// Their reason, in their words.
+    pub reason: Option<String>,
+}
+
+impl Author {
+    fn entry(
+        &self,
+        now: &Moment,
+        what: What,
+        fingerprint: Option<Fingerprint>,
+        detail: &str,
+    ) -> Entry {
+        let quoted = self.reason.as_ref().map(|it| format!("\"{it}\""));
+        let parts = [Some(detail.to_owned()), quoted, Some(self.note.clone())];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .flatten()
+            .filter(|it| !it.is_empty())
+            .collect();
+        Entry::new(now.wall, what, fingerprint, parts.join(", ")).by(self.name.clone())
+    }
+}
+
+/// Why a decision is not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum Refusal {
+    /// Nobody knows the certificate.
+    #[error("no file, list or ledger knows it")]
+    Unknown,
+    /// It is listed already.
+    #[error("it is at SendGrid already")]
+    Listed,
+    /// It is ours already.
+    #[error("it is ours already")]
+    Ours,
+    /// It is not listed.
+    #[error("it is not at SendGrid")]
+    NotListed,
+    /// Its row has no id, so nothing can be written to it.
+    #[error("its row at SendGrid has no id that could be written to")]
+    NoId,
+    /// It is not ours.
+    #[error("it is not ours")]
+    NotOurs,
+    /// It lies in the source, or is ours: it is no stranger.
+    #[error("it is no stranger: only an inherited or unmanaged certificate is acknowledged")]
+    NoStranger,
+    /// A person said never.
+    #[error("a person said never to it")]
+    Denied,
+    /// Its last second has passed.
+    #[error("its last second has passed")]
+    Over,
+    /// Its key is that of a certificate which somebody removed.
+    #[error("its key is that of {}, which somebody removed at SendGrid", .0.short())]
+    RemovedKey(Fingerprint),
+    /// It was removed or taken away; there is something better to say than this.
+    #[error("it was taken away from SendGrid")]
+    Away,
+    /// There is nothing to take back.
+    #[error("nobody has decided anything about it")]
+    NothingToForget,
+    /// Whether it is there is being settled.
+    #[error("what became of an earlier request for it is not known yet")]
+    Unsettled,
+}
+
+impl Refusal {
+    /// What to type instead, with the certificate's fingerprint.
+    pub fn help(self, fingerprint: Fingerprint) -> Option<String> {
+        let short = fingerprint.short();
+        Some(match self {
+            Self::Unknown => "sso-certd status --all lists what is known".to_owned(),
+            Self::NotOurs => format!("sso-certd adopt {short} makes it ours first"),
+            Self::Denied => format!("sso-certd forget {short} takes that word back"),
+            Self::RemovedKey(removed) => {
+                let removed = removed.short();
+                format!("sso-certd restore {removed}, or deny {removed} if the key is stolen")
+            }
+            Self::Away => format!("sso-certd restore {short}, or sso-certd deny {short}"),
+            Self::Unsettled => "sso-certd sync --wait asks SendGrid".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry.
+///
+/// # Errors
+/// Why it cannot be taken; the book is as it was.
+pub fn decide(
+    book: &mut Book,
+    fingerprint: Fingerprint,
+    decision: Decision,
+    author: &Author,
+    now: &Moment,
+) -> Result<Vec<Entry>, Refusal> {
+    let Some(belief) = book.beliefs.get(&fingerprint) else {
+        if !decision.is_for_unseen() {
+            return Err(Refusal::Unknown);
+        }
+        let mut unseen = Belief::unseen();
+        unseen.word = Some(word_of(decision));
+        book.beliefs.insert(fingerprint, unseen);
+        return Ok(vec![author.entry(
+            now,
+            what_of(decision),
+            Some(fingerprint),
+            "before it was seen",
+        )]);
+    };
+    may(book, belief, decision, now)?;
+    let mut after = belief.clone();
+    let detail = take(&mut after, decision);
+    if after == *belief {
+        return Ok(Vec::new());
+    }
+    book.beliefs.insert(fingerprint, after);
+    Ok(vec![author.entry(
+        now,
+        what_of(decision),
+        Some(fingerprint),
+        detail,
+    )])
+}
+
+/// Stops every write for the integration, or lets them go on.
+pub fn set_pause(book: &mut Book, is_paused: bool, author: &Author, now: &Moment) -> Vec<Entry> {
+    if book.pause.is_some() == is_paused {
+        return Vec::new();
+    }
+    book.pause = is_paused.then(|| Pause {
+        at: now.wall,
+        by: author.name.clone(),
+    });
+    let what = if is_paused {
+        What::Paused
+    } else {
+        What::Resumed
+    };
+    vec![author.entry(now, what, None, "")]
+}
+
+/// Whether the decision makes sense as things stand.
+fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result<(), Refusal> {
+    let is_denied = belief.word == Some(Word::Denied);
+    let is_foreign = matches!(belief.standing, Standing::Foreign { .. });
+    match decision {
+        Decision::Deny => Ok(()),
+        Decision::Approve => match &belief.standing {
+            _ if is_denied => Err(Refusal::Denied),
+            Standing::Seen if belief.certificate.is_none() => Ok(()),
+            Standing::Seen if belief.is_over(now.wall) => Err(Refusal::Over),
+            Standing::Seen | Standing::Retired { ordered: false } => {
+                removed_with_its_key(book, belief).map_or(Ok(()), |it| Err(Refusal::RemovedKey(it)))
+            }
+            Standing::Removed { .. } | Standing::Retired { .. } => Err(Refusal::Away),
+            Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
+            Standing::Confirmed(_) | Standing::Disabled { .. } | Standing::Foreign { .. } => {
+                Err(Refusal::Listed)
+            }
+        },
+        Decision::Acknowledge if is_foreign && !belief.is_wanted() => Ok(()),
+        Decision::Acknowledge => Err(Refusal::NoStranger),
+        Decision::Adopt => match &belief.standing {
+            Standing::Foreign { id: Some(_), .. } => Ok(()),
+            Standing::Foreign { id: None, .. } => Err(Refusal::NoId),
+            Standing::Confirmed(_) | Standing::Disabled { .. } => Err(Refusal::Ours),
+            _ => Err(Refusal::NotListed),
+        },
+        Decision::Restore => match &belief.standing {
+            _ if is_denied => Err(Refusal::Denied),
+            _ if belief.is_over(now.wall) => Err(Refusal::Over),
+            Standing::Removed { .. } | Standing::Retired { .. } | Standing::Disabled { .. } => {
+                Ok(())
+            }
+            Standing::Seen if belief.order == Some(Order::Restore) => Ok(()),
+            Standing::Seen => Err(Refusal::NotListed),
+            Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
+            Standing::Confirmed(_) | Standing::Foreign { .. } => Err(Refusal::Listed),
+        },
+        Decision::Forget => match &belief.standing {
+            _ if belief.word.is_some() || belief.order.is_some() => Ok(()),
+            Standing::Removed { .. } | Standing::Retired { ordered: true } => Err(Refusal::Away),
+            _ => Err(Refusal::NothingToForget),
+        },
+        Decision::Retire(how) => match &belief.standing {
+            Standing::Confirmed(_) => Ok(()),
+            Standing::Disabled { .. } if how == How::Delete => Ok(()),
+            Standing::Disabled { .. } | Standing::Retired { .. } | Standing::Removed { .. } => {
+                Err(Refusal::Away)
+            }
+            Standing::Foreign { .. } => Err(Refusal::NotOurs),
+            Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
+            Standing::Seen => Err(Refusal::NotListed),
+        },
+    }
+}
+
+/// The certificate with the same key that somebody removed, if there is one.
+fn removed_with_its_key(book: &Book, belief: &Belief) -> Option<Fingerprint> {
+    let key = belief.key_id()?;
+    let is_removed = |it: &Belief| matches!(it.standing, Standing::Removed { .. });
+    book.beliefs
+        .iter()
+        .find(|(_, it)| is_removed(it) && it.key_id() == Some(key))
+        .map(|(fingerprint, _)| *fingerprint)
+}
+
+/// Takes it, and says what else there is to say of it.
+fn take(belief: &mut Belief, decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approve | Decision::Acknowledge => belief.word = Some(word_of(decision)),
+        Decision::Deny => {
+            belief.word = Some(Word::Denied);
+            belief.order = None;
+        }
+        Decision::Adopt => {
+            belief.order = Some(Order::Adopt);
+            belief.word = None;
+        }
+        Decision::Restore => {
+            belief.order = Some(Order::Restore);
+            belief.rejection = None;
+            if !matches!(belief.standing, Standing::Disabled { .. }) {
+                belief.standing = Standing::Seen;
+                belief.posts = 0;
+            }
+        }
+        Decision::Forget => {
+            belief.word = None;
+            belief.order = None;
+        }
+        Decision::Retire(How::Disable) => {
+            belief.order = Some(Order::Disable);
+            return "disable";
+        }
+        Decision::Retire(How::Delete) => {
+            belief.order = Some(Order::Delete);
+            return "delete";
+        }
+    }
+    ""
+}
+
+const fn word_of(decision: Decision) -> Word {
+    match decision {
+        Decision::Acknowledge => Word::Acknowledged,
+        Decision::Deny => Word::Denied,
+        _ => Word::Approved,
+    }
+}
+
+const fn what_of(decision: Decision) -> What {
+    match decision {
+        Decision::Approve => What::Approved,
+        Decision::Deny => What::Denied,
+        Decision::Acknowledge => What::Acknowledged,
+        Decision::Adopt => What::Adopted,
+        Decision::Restore => What::Restored,
+        Decision::Forget => What::Forgotten,
+        Decision::Retire(_) => What::Ordered,
+    }
+}

@@ -1,0 +1,436 @@
+//! Taking old certificates away: which one, when, and what stands in the way.
+//!
+//! Nothing is taken away but what is ours by the ledger, while another one stays that is ours, enabled by our last
+//! confirmed write, listed in this pass, and valid for seven more days; one a day and integration; in no pass that adds
+//! anything. What stands in the way is a [`Block`] with, where time alone lifts it, its date.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::domain::text::count;
+use crate::domain::{Certificate, Look, Timestamp};
+use crate::plan::book::{Belief, InSource, Order, Standing, Write};
+use crate::plan::decide::not_before;
+use crate::plan::policy::{Mode, RetireAction, RetireWhen};
+use crate::plan::rollover::{Inputs, Item};
+use crate::plan::state::State;
+use crate::plan::why::Why;
+
+/// What stays must be valid for this long.
+pub const STAYS_VALID: Duration = Duration::from_secs(7 * 86_400);
+
+/// Retirements of one integration are at least this far apart.
+pub const BETWEEN_RETIREMENTS: Duration = Duration::from_secs(86_400);
+
+/// Healthy looks that must have lacked a certificate before its absence counts.
+const LOOKS_OF_ABSENCE: u32 = 4;
+
+/// How a certificate is taken away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// It stays listed, and allows no login.
+    Disable,
+    /// It goes.
+    Delete,
+}
+
+impl How {
+    /// The word in plans, logs and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The request it takes.
+    pub const fn write(self) -> Write {
+        match self {
+            Self::Disable => Write::Update,
+            Self::Delete => Write::Delete,
+        }
+    }
+}
+
+/// One thing that must be true before a certificate is taken away, and is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Block {
+    /// `retire.action` is "keep".
+    Keep,
+    /// `mode` is "observe".
+    Observe,
+    /// A person has paused the integration.
+    Paused,
+    /// The source cannot be read, so nothing is concluded from it.
+    SourceDown,
+    /// Our clock and SendGrid's differ too much.
+    ClockInDoubt,
+    /// It is still valid, and `retire.when` is "expired"; or it is over, and not for long enough.
+    TooYoung {
+        /// When it has been over for long enough.
+        until: Timestamp,
+    },
+    /// Its file is still there.
+    FileThere,
+    /// A file of the source is refused or waits, so nothing in it counts as absent.
+    SourceUnhealthy,
+    /// It has not been gone from the source for long enough.
+    Absence {
+        /// When it will have been.
+        until: Timestamp,
+    },
+    /// No successor of ours is trusted.
+    NoSuccessor,
+    /// Its successor has not been trusted for long enough.
+    Overlap {
+        /// When it will have been.
+        until: Timestamp,
+    },
+    /// Nothing else of ours would be trusted, valid for seven more days.
+    Last,
+    /// Another one was taken away less than a day ago.
+    OneADay {
+        /// When the next one may go.
+        until: Timestamp,
+    },
+    /// Something is to be added, or may have been; that comes first.
+    AdditionsFirst,
+    /// SendGrid did not carry it out.
+    Refused {
+        /// Which request.
+        write: Write,
+        /// With a 403.
+        is_forbidden: bool,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+}
+
+impl Block {
+    /// When time alone lifts it; none if something else must happen.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::TooYoung { until }
+            | Self::Absence { until }
+            | Self::Overlap { until }
+            | Self::OneADay { until }
+            | Self::Refused { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// Whether a person who orders it now is told no, and nothing is kept of the order: waiting would not help.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Last | Self::Observe)
+    }
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep => f.write_str("retire.action is \"keep\": only reported"),
+            Self::Observe => f.write_str("mode is \"observe\": nothing is written"),
+            Self::Paused => f.write_str("paused"),
+            Self::SourceDown => f.write_str("the source cannot be read"),
+            Self::ClockInDoubt => {
+                f.write_str("this machine's clock and SendGrid's differ too much to go by its end")
+            }
+            Self::TooYoung { until } => write!(f, "over for long enough from {}", until.date()),
+            Self::FileThere => f.write_str("its file is still there"),
+            Self::SourceUnhealthy => {
+                f.write_str("a file of the source is refused or waits, so nothing counts as absent")
+            }
+            Self::Absence { until } => {
+                write!(
+                    f,
+                    "gone from the source for long enough from {}",
+                    until.date()
+                )
+            }
+            Self::NoSuccessor => f.write_str("no successor of ours is trusted"),
+            Self::Overlap { until } => write!(
+                f,
+                "its successor has been trusted for long enough from {}",
+                until.date()
+            ),
+            Self::Last => write!(
+                f,
+                "no other certificate of ours is trusted and valid for {} more",
+                count(7, "day", "days")
+            ),
+            Self::OneADay { until } => {
+                write!(
+                    f,
+                    "one a day; the next one may go at {} UTC",
+                    until.minute()
+                )
+            }
+            Self::AdditionsFirst => f.write_str("what is to be added comes first"),
+            Self::Refused {
+                write,
+                is_forbidden: true,
+                until,
+            } => write!(
+                f,
+                "SendGrid answered 403: the key needs the scope {}; tried again at {} UTC",
+                write.scope(),
+                until.minute()
+            ),
+            Self::Refused { write, until, .. } => write!(
+                f,
+                "SendGrid did not {} it; tried again at {} UTC",
+                write.word(),
+                until.minute()
+            ),
+        }
+    }
+}
+
+/// What is to become of an old certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Retirement {
+    /// How it is taken away; none while `retire.action` is "keep" and no person has said otherwise.
+    pub how: Option<How>,
+    /// A person ordered it.
+    pub ordered: bool,
+    /// The request was made, and nobody knows what came of it: it is made again.
+    pub again: bool,
+    /// What stands in the way; nothing: it may go now.
+    pub blocks: Vec<Block>,
+}
+
+impl Retirement {
+    /// When it goes, if only time stands in the way.
+    pub fn date(&self, now: Timestamp) -> Option<Timestamp> {
+        let lifted: Option<Vec<Timestamp>> = self.blocks.iter().map(Block::until).collect();
+        Some(lifted?.into_iter().fold(now, Timestamp::max))
+    }
+}
+
+impl Retirement {
+    /// When to look again whether it may go.
+    pub(super) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let asked_for = self.how.is_some();
+        let dates = self.blocks.iter().filter_map(Block::until);
+        dates.filter(|it| asked_for && *it > now).min()
+    }
+}
+
+/// Says of every old certificate what is to become of it.
+pub(super) fn judge_old(items: &mut [Item], inputs: &Inputs<'_>) {
+    let adds = items.iter().any(|it| is_addition(it));
+    let judged: Vec<Option<Retirement>> = items
+        .iter()
+        .map(|it| Old::of(it, items, inputs, adds).map(|it| it.judge()))
+        .collect();
+    for (item, retirement) in items.iter_mut().zip(judged) {
+        item.retirement = retirement;
+    }
+}
+
+/// Whether something is added in this pass, or may have been in an earlier one.
+fn is_addition(item: &Item) -> bool {
+    match item.state {
+        State::Planned => true,
+        State::Settling => !matches!(item.why, Why::Vanishing { .. }),
+        State::Waiting => matches!(item.why, Why::Backoff { .. }),
+        _ => false,
+    }
+}
+
+/// One certificate that may be old, with what its judgement needs.
+struct Old<'a> {
+    item: &'a Item,
+    certificate: &'a Certificate,
+    belief: &'a Belief,
+    items: &'a [Item],
+    inputs: &'a Inputs<'a>,
+    adds: bool,
+}
+
+impl<'a> Old<'a> {
+    fn of(item: &'a Item, items: &'a [Item], inputs: &'a Inputs<'a>, adds: bool) -> Option<Self> {
+        let certificate = item.certificate.as_ref()?;
+        let belief = inputs.book.beliefs.get(&item.fingerprint?)?;
+        let is_ordered = matches!(belief.order, Some(Order::Disable | Order::Delete));
+        let is_ours = match &belief.standing {
+            Standing::Confirmed(_) => true,
+            Standing::Disabled { unsure, .. } => *unsure || belief.order == Some(Order::Delete),
+            _ => false,
+        };
+        let is_old = is_ordered
+            || matches!(belief.standing, Standing::Disabled { .. })
+            || matches!(item.state, State::Superseded | State::Expired);
+        let is_whole = item.is_listed && item.id.as_ref() == belief.id();
+        (is_ours && is_old && is_whole && item.state != State::Duplicate).then_some(Self {
+            item,
+            certificate,
+            belief,
+            items,
+            inputs,
+            adds,
+        })
+    }
+
+    fn judge(&self) -> Retirement {
+        let policy = &self.inputs.policy.retire;
+        let again = matches!(
+            self.belief.standing,
+            Standing::Disabled { unsure: true, .. }
+        );
+        let (how, ordered) = match (self.belief.order, policy.action) {
+            (Some(Order::Delete), _) => (Some(How::Delete), true),
+            (Some(Order::Disable), _) => (Some(How::Disable), true),
+            _ if again => (Some(How::Disable), false),
+            (_, RetireAction::Delete) => (Some(How::Delete), false),
+            (_, RetireAction::Disable) => (Some(How::Disable), false),
+            (_, RetireAction::Keep) => (None, false),
+        };
+        let mut blocks = Vec::new();
+        if how.is_none() {
+            blocks.push(Block::Keep);
+        }
+        if !ordered && !again {
+            blocks.extend(self.too_early());
+        }
+        blocks.extend(self.always(how, again));
+        Retirement {
+            how,
+            ordered,
+            again,
+            blocks,
+        }
+    }
+
+    /// What `retire` asks for in the configuration.
+    fn too_early(&self) -> Vec<Block> {
+        let now = self.inputs.now;
+        let policy = &self.inputs.policy.retire;
+        let end = self.certificate.validity().not_after;
+        let over = end.plus(policy.expired_after);
+        if over <= now.wall {
+            return Vec::new();
+        }
+        if policy.when == RetireWhen::Expired || self.item.state == State::Expired {
+            return vec![Block::TooYoung { until: over }];
+        }
+        let mut blocks = Vec::new();
+        match &self.belief.source {
+            _ if !self.inputs.look.is_some_and(Look::is_healthy) => {
+                blocks.push(Block::SourceUnhealthy);
+            }
+            InSource::Gone { credit, .. } => {
+                let missing = credit.missing(policy.min_absence);
+                let looks = LOOKS_OF_ABSENCE.saturating_sub(credit.looks);
+                let least = Duration::from_secs(u64::from(looks));
+                if missing > Duration::ZERO || looks > 0 {
+                    let until = now.wall.plus(missing.max(least));
+                    blocks.push(Block::Absence { until });
+                }
+            }
+            InSource::Present { .. } | InSource::Never => blocks.push(Block::FileThere),
+        }
+        match self.successor_trusted_for() {
+            None => blocks.push(Block::NoSuccessor),
+            Some(trusted) => {
+                let missing = policy.min_overlap.saturating_sub(trusted);
+                if missing > Duration::ZERO {
+                    let until = now.wall.plus(missing);
+                    blocks.push(Block::Overlap { until });
+                }
+            }
+        }
+        blocks
+    }
+
+    /// What must always be true.
+    fn always(&self, how: Option<How>, again: bool) -> Vec<Block> {
+        let (inputs, now) = (self.inputs, self.inputs.now);
+        let mut blocks = Vec::new();
+        if inputs.policy.mode == Mode::Observe {
+            blocks.push(Block::Observe);
+        }
+        if inputs.book.pause.is_some() {
+            blocks.push(Block::Paused);
+        }
+        if inputs.look.is_none() {
+            blocks.push(Block::SourceDown);
+        }
+        if inputs.is_skewed {
+            blocks.push(Block::ClockInDoubt);
+        }
+        if !self.another_stays() {
+            blocks.push(Block::Last);
+        }
+        if self.adds {
+            blocks.push(Block::AdditionsFirst);
+        }
+        if let Some(last) = &inputs.book.retired_at
+            && !again
+            && now.elapsed_since(last) < BETWEEN_RETIREMENTS
+        {
+            let until = now.when_elapsed(last, BETWEEN_RETIREMENTS);
+            blocks.push(Block::OneADay { until });
+        }
+        if let Some(write) = how.map(How::write)
+            && let Some(until) = not_before(inputs.book, write, now)
+        {
+            let refusal = inputs.book.refused_writes.get(&write);
+            blocks.push(Block::Refused {
+                write,
+                is_forbidden: refusal.is_some_and(|it| it.is_forbidden),
+                until,
+            });
+        }
+        blocks
+    }
+
+    /// Whether another one stays that is ours, enabled by our last confirmed write, listed, valid now and for long enough.
+    fn another_stays(&self) -> bool {
+        let now = self.inputs.now.wall;
+        self.items.iter().any(|it| {
+            it.fingerprint != self.item.fingerprint
+                && self.is_confirmed(it)
+                && it.certificate.as_ref().is_some_and(|it| {
+                    let validity = it.validity();
+                    validity.is_valid(now) && validity.not_after >= now.plus(STAYS_VALID)
+                })
+        })
+    }
+
+    fn is_confirmed(&self, item: &Item) -> bool {
+        let belief = item
+            .fingerprint
+            .and_then(|it| self.inputs.book.beliefs.get(&it));
+        item.is_listed
+            && matches!(item.state, State::Trusted | State::Superseded)
+            && belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
+    }
+
+    /// For how long the one that ends last, of ours, has been trusted.
+    fn successor_trusted_for(&self) -> Option<Duration> {
+        let end = |it: &&Item| it.certificate.as_ref().map(|it| it.validity().not_after);
+        let successor = self
+            .items
+            .iter()
+            .filter(|it| it.state == State::Trusted && self.is_confirmed(it))
+            .filter(|it| it.fingerprint != self.item.fingerprint)
+            .max_by_key(end)?;
+        let belief = self.inputs.book.beliefs.get(&successor.fingerprint?)?;
+        let credit = belief.trusted_for.as_ref();
+        Some(credit.map_or(Duration::ZERO, |it| it.total))
+    }
+}
+
+/// The one certificate that is taken away in this pass, if any: what was asked for before, then what ended first.
+pub(super) fn next_to_go(items: &[Item]) -> Option<(&Item, How, &Retirement)> {
+    let may_go = items.iter().filter_map(|it| {
+        let retirement = it.retirement.as_ref()?;
+        let how = retirement.how.filter(|_| retirement.blocks.is_empty())?;
+        Some((it, how, retirement))
+    });
+    may_go.min_by_key(|(it, _, retirement)| {
+        let end = it.certificate.as_ref().map(|it| it.validity().not_after);
+        (!retirement.again, !retirement.ordered, end, it.fingerprint)
+    })
+}
