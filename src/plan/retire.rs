@@ -25,6 +25,9 @@ pub const BETWEEN_RETIREMENTS: Duration = Duration::from_secs(86_400);
 /// Healthy looks that must have lacked a certificate before its absence counts.
 const LOOKS_OF_ABSENCE: u32 = 4;
 
+/// Looks of which each is to count are at least this far apart.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// How a certificate is taken away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum How {
@@ -78,6 +81,8 @@ pub enum Block {
     Absence {
         /// When it will have been.
         until: Timestamp,
+        /// When the source is looked at next for that.
+        next: Timestamp,
     },
     /// No successor of ours is trusted.
     NoSuccessor,
@@ -111,11 +116,19 @@ impl Block {
     pub const fn until(&self) -> Option<Timestamp> {
         match self {
             Self::TooYoung { until }
-            | Self::Absence { until }
+            | Self::Absence { until, .. }
             | Self::Overlap { until }
             | Self::OneADay { until }
             | Self::Refused { until, .. } => Some(*until),
             _ => None,
+        }
+    }
+
+    /// When to look again whether it still stands; none if something else must happen.
+    const fn next_look(&self) -> Option<Timestamp> {
+        match self {
+            Self::Absence { next, .. } => Some(*next),
+            other => other.until(),
         }
     }
 
@@ -140,7 +153,7 @@ impl fmt::Display for Block {
             Self::SourceUnhealthy => {
                 f.write_str("a file of the source is refused or waits, so nothing counts as absent")
             }
-            Self::Absence { until } => {
+            Self::Absence { until, .. } => {
                 write!(
                     f,
                     "gone from the source for long enough from {}",
@@ -211,7 +224,7 @@ impl Retirement {
     /// When to look again whether it may go.
     pub(super) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
         let asked_for = self.how.is_some();
-        let dates = self.blocks.iter().filter_map(Block::until);
+        let dates = self.blocks.iter().filter_map(Block::next_look);
         dates.filter(|it| asked_for && *it > now).min()
     }
 }
@@ -322,10 +335,11 @@ impl<'a> Old<'a> {
             InSource::Gone { credit, .. } => {
                 let missing = credit.missing(policy.min_absence);
                 let looks = LOOKS_OF_ABSENCE.saturating_sub(credit.looks);
-                let least = Duration::from_secs(u64::from(looks));
                 if missing > Duration::ZERO || looks > 0 {
-                    let until = now.wall.plus(missing.max(least));
-                    blocks.push(Block::Absence { until });
+                    let pace = (missing / looks.max(1)).max(BETWEEN_LOOKS);
+                    let until = now.wall.plus(missing.max(BETWEEN_LOOKS * looks));
+                    let next = now.wall.plus(pace);
+                    blocks.push(Block::Absence { until, next });
                 }
             }
             InSource::Present { .. } | InSource::Never => blocks.push(Block::FileThere),

@@ -1,5 +1,7 @@
 //! Certificates as identity providers and administrators make them.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, KeyIdMethod, KeyPair, date_time_ymd,
 };
@@ -37,6 +39,18 @@ pub fn valid(name: &str) -> Made {
     make(name, 2024, 2048, KeyPair::generate().unwrap())
 }
 
+/// One that is valid now, until the first day of a year.
+pub fn ending(name: &str, year: i32) -> Made {
+    make(name, 2024, year, KeyPair::generate().unwrap())
+}
+
+/// One that is valid now, for so many seconds.
+pub fn short_lived(name: &str, secs: u64) -> Made {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let end = Duration::from_secs(now.as_secs() + secs);
+    make_between(name, first_of(2024), end, KeyPair::generate().unwrap())
+}
+
 /// One that is over.
 pub fn expired(name: &str) -> Made {
     make(name, 2001, 2011, KeyPair::generate().unwrap())
@@ -49,13 +63,23 @@ pub fn future(name: &str) -> Made {
 
 /// As `openssl req -x509` makes it: version 3, key identifiers, `CA:TRUE`, no key usage.
 fn make(name: &str, from: i32, to: i32, key: KeyPair) -> Made {
+    make_between(name, first_of(from), first_of(to), key)
+}
+
+/// The beginning of a year, since 1970.
+fn first_of(year: i32) -> Duration {
+    let secs = date_time_ymd(year, 1, 1).unix_timestamp();
+    Duration::from_secs(u64::try_from(secs).unwrap())
+}
+
+fn make_between(name: &str, from: Duration, to: Duration, key: KeyPair) -> Made {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::Sha256;
-    params.not_before = date_time_ymd(from, 1, 1);
-    params.not_after = date_time_ymd(to, 1, 1);
+    params.not_before = date_time_ymd(1970, 1, 1) + from;
+    params.not_after = date_time_ymd(1970, 1, 1) + to;
     let certificate = params.self_signed(&key).unwrap();
     let der = certificate.der().to_vec();
     Made {

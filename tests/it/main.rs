@@ -30,9 +30,11 @@ mod lifecycle;
 mod listener;
 mod outage;
 mod proof;
+mod rollover;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod trust;
 mod unknown;
 mod watch;
 mod watching;

@@ -271,7 +271,11 @@ impl Belief {
             Standing::Retired { .. } => self.is_over(now),
             _ => false,
         };
-        let is_decided = self.word.is_some() || self.order.is_some();
+        let is_decided = match self.word {
+            None | Some(Word::Acknowledged) => self.order.is_some(),
+            Some(Word::Approved) => self.certificate.is_none() || !self.is_over(now),
+            Some(Word::Denied) => true, // its key stays denied, whatever wraps it
+        };
         is_past && !self.is_wanted() && !is_decided && self.new_key.is_none()
     }
 

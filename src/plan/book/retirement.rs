@@ -153,7 +153,7 @@ impl Belief {
             Standing::Deleting(it) if it.was_disabled => Standing::Disabled {
                 id: it.id.clone(),
                 ordered: it.ordered,
-                unsure: false,
+                unsure: true, // to be on the safe side: disabling it once more does no harm
             },
             Standing::Deleting(it) => Standing::Confirmed(it.id.clone()),
             other => other.clone(),
