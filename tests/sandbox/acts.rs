@@ -40,19 +40,26 @@ Act 4  Somebody drops a private key
        By hand: nobody notices, and it goes wherever the file goes.
 ";
 
+const ACT_5: &str = "
+Act 5  The first one goes when it is safe (here in seconds: by default that takes weeks, and is off)
+       By hand: forgotten for years, or taken away on the day when the IdP still signs with it.
+";
+
 /// Plays all acts; then, but for `once`, goes on until somebody asks for the end.
 ///
 /// # Errors
 /// Why it ended early. Without `once` it always ends by being asked.
 pub(crate) async fn play(show: &mut Show, once: bool) -> Result<(), Halt> {
     open(show, once).await?;
-    first_certificate(show).await?;
+    let first = first_certificate(show).await?;
     pause(show, once, PACE).await?;
     successor(show).await?;
     pause(show, once, PACE * 2).await?;
     lost_answer(show).await?;
     pause(show, once, PACE * 3).await?;
     private_key(show, once).await?;
+    pause(show, once, PACE * 5).await?;
+    retirement(show, &first).await?;
     if once {
         return Ok(());
     }
@@ -80,7 +87,7 @@ async fn open(show: &mut Show, once: bool) -> Result<(), Halt> {
     pause(show, once, breath).await
 }
 
-async fn first_certificate(show: &mut Show) -> Result<(), Halt> {
+async fn first_certificate(show: &mut Show) -> Result<Signing, Halt> {
     show.transcript.say(ACT_1.trim_end());
     let first = Signing::make(show.wall(), 20)?;
     let written = show.publish("IdP", &first.file, &first.pem, &first.description)?;
@@ -92,7 +99,8 @@ async fn first_certificate(show: &mut Show) -> Result<(), Halt> {
     show.check(
         matches!(rows.as_slice(), [row] if row.enabled),
         &format!("SendGrid has it once, enabled; trusted {took} after the file appeared"),
-    )
+    )?;
+    Ok(first)
 }
 
 async fn successor(show: &mut Show) -> Result<(), Halt> {
@@ -163,6 +171,26 @@ async fn private_key(show: &mut Show, once: bool) -> Result<(), Halt> {
         &format!(
             "searched for the key: it is not in the daemon's log ({lines} lines), not in its ledger, and SendGrid \
              was sent no upload"
+        ),
+    )
+}
+
+async fn retirement(show: &mut Show, first: &Signing) -> Result<(), Halt> {
+    show.transcript.say(ACT_5.trim_end());
+    show.remove("IdP", &first.file)?;
+    let removed = show.now();
+    let disabled = show.hear("Disabled: ", Some(first.fingerprint)).await?;
+    gather(show).await?;
+    let rows = show.sendgrid.rows();
+    let (old, others): (Vec<_>, Vec<_>) = rows
+        .iter()
+        .partition(|it| it.fingerprint == first.fingerprint);
+    let took = seconds(removed, disabled);
+    show.check(
+        matches!(old.as_slice(), [row] if !row.enabled) && others.iter().all(|it| it.enabled),
+        &format!(
+            "it is disabled {took} after its file went, and kept; {} still allow logins",
+            others.len()
         ),
     )
 }

@@ -103,6 +103,12 @@ allowed_groups = [{group}]  # your own group: its write bit is set on your files
 [integrations.okta.trust]
 new_keys_per_day = 0  # no limit: drop as many as you like
 
+[integrations.okta.retire]
+action = "disable"
+when = "absent"
+min_overlap = "3s"  # weeks, where people depend on it
+min_absence = "3s"
+
 [http]
 listen = "127.0.0.1:0"
 
