@@ -7,14 +7,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::text::count;
-use crate::domain::{Certificate, Look, Timestamp};
+use crate::domain::text::span;
+use crate::domain::{Certificate, Fingerprint, Look, Timestamp};
 use crate::plan::book::{Belief, InSource, Order, Standing, Write};
 use crate::plan::decide::not_before;
 use crate::plan::policy::{Mode, RetireAction, RetireWhen};
-use crate::plan::rollover::{Inputs, Item};
+use crate::plan::rollover::{Action, Inputs, Item};
 use crate::plan::state::State;
 use crate::plan::why::Why;
+
+mod block;
+
+pub use block::Block;
 
 /// What stays must be valid for this long.
 pub const STAYS_VALID: Duration = Duration::from_secs(7 * 86_400);
@@ -55,145 +59,45 @@ impl How {
     }
 }
 
-/// One thing that must be true before a certificate is taken away, and is not.
+/// Why a certificate may go: the evidence that the audit trail keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Block {
-    /// `retire.action` is "keep".
-    Keep,
-    /// `mode` is "observe".
-    Observe,
-    /// A person has paused the integration.
-    Paused,
-    /// The source cannot be read, so nothing is concluded from it.
-    SourceDown,
-    /// Our clock and SendGrid's differ too much.
-    ClockInDoubt,
-    /// It is still valid, and `retire.when` is "expired"; or it is over, and not for long enough.
-    TooYoung {
-        /// When it has been over for long enough.
-        until: Timestamp,
+pub enum Grounds {
+    /// A person ordered it.
+    Order,
+    /// The request was made before, and nobody knows what came of it.
+    Again,
+    /// It has been over for long enough.
+    Over {
+        /// Since when.
+        since: Timestamp,
     },
-    /// Its file is still there.
-    FileThere,
-    /// A file of the source is refused or waits, so nothing in it counts as absent.
-    SourceUnhealthy,
-    /// It has not been gone from the source for long enough.
-    Absence {
-        /// When it will have been.
-        until: Timestamp,
-        /// When the source is looked at next for that.
-        next: Timestamp,
-    },
-    /// No successor of ours is trusted.
-    NoSuccessor,
-    /// Its successor has not been trusted for long enough.
-    Overlap {
-        /// When it will have been.
-        until: Timestamp,
-    },
-    /// Nothing else of ours would be trusted, valid for seven more days.
-    Last,
-    /// Another one was taken away less than a day ago.
-    OneADay {
-        /// When the next one may go.
-        until: Timestamp,
-    },
-    /// Something is to be added, or may have been; that comes first.
-    AdditionsFirst,
-    /// SendGrid did not carry it out.
-    Refused {
-        /// Which request.
-        write: Write,
-        /// With a 403.
-        is_forbidden: bool,
-        /// When it is tried again.
-        until: Timestamp,
+    /// It is gone from the source and succeeded.
+    Absent {
+        /// For how long healthy looks have lacked it.
+        gone: Duration,
+        /// What goes on.
+        successor: Fingerprint,
+        /// For how long that has been trusted.
+        trusted: Duration,
     },
 }
 
-impl Block {
-    /// When time alone lifts it; none if something else must happen.
-    pub const fn until(&self) -> Option<Timestamp> {
-        match self {
-            Self::TooYoung { until }
-            | Self::Absence { until, .. }
-            | Self::Overlap { until }
-            | Self::OneADay { until }
-            | Self::Refused { until, .. } => Some(*until),
-            _ => None,
-        }
-    }
-
-    /// When to look again whether it still stands; none if something else must happen.
-    const fn next_look(&self) -> Option<Timestamp> {
-        match self {
-            Self::Absence { next, .. } => Some(*next),
-            other => other.until(),
-        }
-    }
-
-    /// Whether a person who orders it now is told no, and nothing is kept of the order: waiting would not help.
-    pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Last | Self::Observe)
-    }
-}
-
-impl fmt::Display for Block {
+impl fmt::Display for Grounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keep => f.write_str("retire.action is \"keep\": only reported"),
-            Self::Observe => f.write_str("mode is \"observe\": nothing is written"),
-            Self::Paused => f.write_str("paused"),
-            Self::SourceDown => f.write_str("the source cannot be read"),
-            Self::ClockInDoubt => {
-                f.write_str("this machine's clock and SendGrid's differ too much to go by its end")
-            }
-            Self::TooYoung { until } => write!(f, "over for long enough from {}", until.date()),
-            Self::FileThere => f.write_str("its file is still there"),
-            Self::SourceUnhealthy => {
-                f.write_str("a file of the source is refused or waits, so nothing counts as absent")
-            }
-            Self::Absence { until, .. } => {
-                write!(
-                    f,
-                    "gone from the source for long enough from {}",
-                    until.date()
-                )
-            }
-            Self::NoSuccessor => f.write_str("no successor of ours is trusted"),
-            Self::Overlap { until } => write!(
-                f,
-                "its successor has been trusted for long enough from {}",
-                until.date()
-            ),
-            Self::Last => write!(
-                f,
-                "no other certificate of ours is trusted and valid for {} more",
-                count(7, "day", "days")
-            ),
-            Self::OneADay { until } => {
-                write!(
-                    f,
-                    "one a day; the next one may go at {} UTC",
-                    until.minute()
-                )
-            }
-            Self::AdditionsFirst => f.write_str("what is to be added comes first"),
-            Self::Refused {
-                write,
-                is_forbidden: true,
-                until,
+            Self::Order => f.write_str("order"),
+            Self::Again => f.write_str("sent before, outcome unknown"),
+            Self::Over { since } => write!(f, "over since {}", since.date()),
+            Self::Absent {
+                gone,
+                successor,
+                trusted,
             } => write!(
                 f,
-                "SendGrid answered 403: the key needs the scope {}; tried again at {} UTC",
-                write.scope(),
-                until.minute()
-            ),
-            Self::Refused { write, until, .. } => write!(
-                f,
-                "SendGrid did not {} it; tried again at {} UTC",
-                write.word(),
-                until.minute()
+                "its file is gone for {}, {} is trusted for {}",
+                span(*gone),
+                successor.brief(),
+                span(*trusted)
             ),
         }
     }
@@ -344,9 +248,9 @@ impl<'a> Old<'a> {
             }
             InSource::Present { .. } | InSource::Never => blocks.push(Block::FileThere),
         }
-        match self.successor_trusted_for() {
+        match self.successor() {
             None => blocks.push(Block::NoSuccessor),
-            Some(trusted) => {
+            Some((_, trusted)) => {
                 let missing = policy.min_overlap.saturating_sub(trusted);
                 if missing > Duration::ZERO {
                     let until = now.wall.plus(missing);
@@ -421,8 +325,8 @@ impl<'a> Old<'a> {
             && belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
     }
 
-    /// For how long the one that ends last, of ours, has been trusted.
-    fn successor_trusted_for(&self) -> Option<Duration> {
+    /// The one of ours that ends last, and for how long it has been trusted.
+    fn successor(&self) -> Option<(Fingerprint, Duration)> {
         let end = |it: &&Item| it.certificate.as_ref().map(|it| it.validity().not_after);
         let successor = self
             .items
@@ -430,21 +334,50 @@ impl<'a> Old<'a> {
             .filter(|it| it.state == State::Trusted && self.is_confirmed(it))
             .filter(|it| it.fingerprint != self.item.fingerprint)
             .max_by_key(end)?;
-        let belief = self.inputs.book.beliefs.get(&successor.fingerprint?)?;
-        let credit = belief.trusted_for.as_ref();
-        Some(credit.map_or(Duration::ZERO, |it| it.total))
+        let fingerprint = successor.fingerprint?;
+        let credit = self.inputs.book.beliefs.get(&fingerprint)?;
+        let credit = credit.trusted_for.as_ref();
+        Some((fingerprint, credit.map_or(Duration::ZERO, |it| it.total)))
+    }
+
+    /// Why it may go, now that nothing stands in the way.
+    fn grounds(&self, retirement: &Retirement) -> Grounds {
+        let since = self.certificate.validity().not_after;
+        match (&self.belief.source, self.successor()) {
+            _ if retirement.again => Grounds::Again,
+            _ if retirement.ordered => Grounds::Order,
+            (InSource::Gone { credit, .. }, Some((successor, trusted)))
+                if self.item.state != State::Expired =>
+            {
+                Grounds::Absent {
+                    gone: credit.total,
+                    successor,
+                    trusted,
+                }
+            }
+            _ => Grounds::Over { since },
+        }
     }
 }
 
 /// The one certificate that is taken away in this pass, if any: what was asked for before, then what ended first.
-pub(super) fn next_to_go(items: &[Item]) -> Option<(&Item, How, &Retirement)> {
+pub(super) fn next_to_go(items: &[Item], inputs: &Inputs<'_>) -> Option<Action> {
     let may_go = items.iter().filter_map(|it| {
         let retirement = it.retirement.as_ref()?;
         let how = retirement.how.filter(|_| retirement.blocks.is_empty())?;
         Some((it, how, retirement))
     });
-    may_go.min_by_key(|(it, _, retirement)| {
+    let (item, how, retirement) = may_go.min_by_key(|(it, _, retirement)| {
         let end = it.certificate.as_ref().map(|it| it.validity().not_after);
         (!retirement.again, !retirement.ordered, end, it.fingerprint)
+    })?;
+    let old = Old::of(item, items, inputs, false)?;
+    Some(Action::Retire {
+        certificate: old.certificate.clone(),
+        id: item.id.clone()?,
+        how,
+        ordered: retirement.ordered,
+        again: retirement.again,
+        grounds: old.grounds(retirement),
     })
 }

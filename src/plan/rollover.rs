@@ -13,7 +13,7 @@ use crate::plan::holds::{
 };
 use crate::plan::outlook::Outlook;
 use crate::plan::policy::{Mode, Policy};
-use crate::plan::retire::{Block, How, Retirement, judge_old, next_to_go};
+use crate::plan::retire::{Block, Grounds, How, Retirement, judge_old, next_to_go};
 use crate::plan::sides::{Sides, believed};
 use crate::plan::state::{Believed, InFile, State, cell};
 use crate::plan::trust::Evidence;
@@ -110,6 +110,8 @@ pub enum Action {
         ordered: bool,
         /// The request was made before, and nobody knows what came of it.
         again: bool,
+        /// Why that is allowed.
+        grounds: Grounds,
     },
 }
 
@@ -244,15 +246,7 @@ impl Sides<'_> {
         let mut actions = self.uploads(items);
         actions.extend(self.enablings(items));
         if actions.is_empty() {
-            actions.extend(next_to_go(items).and_then(|(item, how, retirement)| {
-                Some(Action::Retire {
-                    certificate: item.certificate.clone()?,
-                    id: item.id.clone()?,
-                    how,
-                    ordered: retirement.ordered,
-                    again: retirement.again,
-                })
-            }));
+            actions.extend(next_to_go(items, self.inputs));
         }
         actions
     }

@@ -131,6 +131,7 @@ impl<H: Hands> Course<'_, H> {
             how,
             ordered,
             again,
+            grounds,
         } = action
         else {
             return Step::NotMade(None);
@@ -152,13 +153,8 @@ impl<H: Hands> Course<'_, H> {
         let now = self.hands.now();
         let mut book = self.book.clone();
         book.begin_retirement(fingerprint, *how, *ordered, &now);
-        let evidence = match (ordered, again) {
-            (_, true) => "again, its outcome was unknown",
-            (true, false) => "evidence: order",
-            (false, false) => "evidence: retire policy",
-        };
         let detail = format!(
-            "{}, id {id} read back, {evidence}, after {}",
+            "{}, id {id} read back, evidence: {grounds}, after {}",
             how.word(),
             self.trigger
         );
