@@ -41,6 +41,7 @@
 //!   fingerprint, one request in ten. A fault says what becomes of the change ([`Commit`]) apart from what the client
 //!   gets to see ([`Reply`]).
 //! - [`Listening`]: connections refused, or accepted and never served.
+//! - [`Identity`]: over TLS, with an authority of its own, as itself or as somebody whom nobody should believe.
 //! - By hand, as another administrator would: [`Simulator::add_row`], [`Simulator::remove_row`],
 //!   [`Simulator::replace_row`], [`Simulator::enable_row`], [`Simulator::rotate_key`], [`Simulator::set_scopes`],
 //!   [`Simulator::add_integration`], [`Simulator::remove_integration`].
@@ -53,10 +54,10 @@
 //!
 //! # Where things are
 //!
-//! `server` has the sockets and the bytes, `world` the order in which a request is judged, `accounts` who may ask,
-//! `endpoints` what SendGrid would do, `answer` how that looks on the wire, `fault` what goes wrong, `limiter` the rate
-//! limit, `rows` the stored certificates, `history` the record and `oracle` the verdict. Only `Fingerprint` is shared with
-//! the daemon: all else is read and written by other code than the one it tests.
+//! `server` has the sockets and the bytes, `tls` who it says it is, `world` the order in which a request is judged,
+//! `accounts` who may ask, `endpoints` what SendGrid would do, `answer` how that looks on the wire, `fault` what goes
+//! wrong, `limiter` the rate limit, `rows` the stored certificates, `history` the record and `oracle` the verdict. Only
+//! `Fingerprint` is shared with the daemon: all else is read and written by other code than the one it tests.
 
 #![allow(
     dead_code,
@@ -80,6 +81,7 @@ mod rows;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod world;
 
 pub use accounts::{Account, Integration, SCOPES};
@@ -93,4 +95,5 @@ pub use history::{Event, Exchange, History};
 pub use limiter::{RateLimit, ResetStyle, RetryAfter};
 pub use rows::{Author, Row};
 pub use server::Listening;
+pub use tls::Identity;
 pub use world::{Options, World};

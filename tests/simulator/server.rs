@@ -16,13 +16,14 @@ use hyper::{Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::answer::Answer;
 use super::fault::Reply;
 use super::request::Request;
+use super::tls::Tls;
 use super::world::{Late, World};
 
 /// The longest request body that is read.
@@ -42,6 +43,8 @@ pub enum Listening {
 /// What all connections share.
 pub struct Shared {
     world: Mutex<World>,
+    /// None: plain HTTP.
+    tls: Option<Tls>,
     /// Counts changes, for whoever waits for one.
     changes: watch::Sender<u64>,
     /// Changes that take effect later, whoever still waits for an answer.
@@ -49,9 +52,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(world: World) -> Self {
+    pub fn new(world: World, tls: Option<Tls>) -> Self {
         Self {
             world: Mutex::new(world),
+            tls,
             changes: watch::Sender::new(0),
             late: Mutex::default(),
         }
@@ -67,6 +71,10 @@ impl Shared {
         let outcome = change(&mut lock(&self.world));
         self.changes.send_modify(|count| *count += 1);
         outcome
+    }
+
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -93,7 +101,7 @@ impl Shared {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic under this lock is a test's own closure that asserts something; the state is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -176,8 +184,18 @@ async fn accept(
         }
         stream.set_nodelay(true)?;
         let socket = stream.as_fd().try_clone_to_owned()?;
-        // A TLS handshake belongs here: what follows takes any stream.
-        connections.spawn(converse(stream, socket, Arc::clone(shared)));
+        connections.spawn(welcome(stream, socket, Arc::clone(shared)));
+    }
+}
+
+/// Serves one connection, over TLS if that is how it is.
+async fn welcome(stream: TcpStream, socket: OwnedFd, shared: Arc<Shared>) {
+    let Some(tls) = shared.tls() else {
+        return converse(stream, socket, shared).await;
+    };
+    match tls.shake_hands(stream).await {
+        Ok(stream) => Box::pin(converse(stream, socket, shared)).await,
+        Err(error) => shared.change(|world| world.no_handshake(error.to_string())),
     }
 }
 
@@ -186,20 +204,44 @@ async fn converse<S>(stream: S, socket: OwnedFd, shared: Arc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let longest_idle = shared.look(|world| world.behaviour.close_idle_after);
     let (break_off, mut broken_off) = mpsc::channel(1);
-    let service =
-        service_fn(move |request| respond(request, Arc::clone(&shared), break_off.clone()));
+    // A connection that was not used yet is not idle.
+    let (busy, is_busy) = watch::channel(true);
+    let service = service_fn(move |request| {
+        let (shared, break_off, busy) = (Arc::clone(&shared), break_off.clone(), busy.clone());
+        async move {
+            busy.send_replace(true);
+            let response = respond(request, shared, break_off).await;
+            busy.send_replace(false);
+            response
+        }
+    });
     let mut connection = http1::Builder::new()
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     let (answer, reply) = tokio::select! {
         // A client that breaks off is no error here.
         _ = &mut connection => return,
+        () = idle_for(longest_idle, is_busy) => return,
         Some(it) = broken_off.recv() => it,
     };
     let stream = connection.into_parts().io.into_inner();
     // A client that hangs up in the middle is what these replies are for.
     break_off_with(stream, &socket, &answer, &reply).await.ok();
+}
+
+/// Ends once no request has been in flight for so long after an answer; never without a limit.
+async fn idle_for(limit: Option<Duration>, mut is_busy: watch::Receiver<bool>) {
+    if let Some(limit) = limit {
+        while is_busy.wait_for(|it| !it).await.is_ok() {
+            let used_again = tokio::time::timeout(limit, is_busy.wait_for(|it| *it)).await;
+            if used_again.is_err() {
+                return;
+            }
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Answers one request; an answer that breaks the connection off is handed over instead, and this never ends.
@@ -209,23 +251,31 @@ async fn respond(
     break_off: mpsc::Sender<(Answer, Reply)>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
+    let mut request = Request {
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: head.headers,
+        body: Vec::new(),
+    };
+    if shared.change(|world| world.resets_at_head(&request)) {
+        let nothing = Answer::json(204, &serde_json::Value::Null);
+        // It is only refused if the connection has ended already.
+        break_off.send((nothing, Reply::ResetAtHead)).await.ok();
+        return std::future::pending().await;
+    }
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    let request = Request {
-        method: head.method.to_string(),
-        target: head.uri.to_string(),
-        headers: head.headers,
-        body: body.to_bytes().to_vec(),
-    };
+    request.body = body.to_bytes().to_vec();
     let verdict = shared.change(|world| world.judge(&request));
     let committed = verdict.late.map(|late| shared.commit_late(late));
     match verdict.reply {
         reply @ (Reply::CutBody
         | Reply::Close
         | Reply::Reset
+        | Reply::ResetAtHead
         | Reply::Silence
         | Reply::Drip(_)
         | Reply::Huge(_)
@@ -275,7 +325,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match reply {
-        Reply::Reset => sockopt::set_socket_linger(socket, Some(Duration::ZERO))?,
+        Reply::Reset | Reply::ResetAtHead => {
+            sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+        }
         Reply::Silence => hold(stream).await,
         Reply::CutBody => {
             let bytes = head_and_body(answer);
