@@ -21,7 +21,6 @@ mod configuration;
 mod crash;
 mod delivery;
 mod drift;
-mod environment;
 mod exposition;
 mod gate;
 mod harness;
@@ -33,6 +32,7 @@ mod proof;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod tls;
 mod unknown;
 mod watch;
 mod watching;
