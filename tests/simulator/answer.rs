@@ -92,7 +92,8 @@ pub struct Behaviour {
     pub refuses_not_yet_valid: bool,
     /// How far its clock is ahead: moves `Date` and everything announced by it.
     pub clock_skew_secs: i64,
-    /// Ends a connection that was not used for so long after an answer, without a word; for new connections.
+    /// Ends a connection that was not used for so long after an answer, in the worst moment: when the head of the next
+    /// request has come. For new connections.
     pub close_idle_after: Option<Duration>,
 }
 

@@ -28,7 +28,7 @@ pub struct Exchange {
     pub integration: Option<String>,
     /// The certificate in the body, else that of the row in the path.
     pub fingerprint: Option<Fingerprint>,
-    /// Whether the connection was reset before the body came, so that nothing of it is known.
+    /// Whether the connection was ended before the body came, so that nothing of it is known.
     pub without_body: bool,
     /// `enabled` as it was sent.
     pub enabled: Option<bool>,
@@ -69,7 +69,7 @@ pub enum Event {
     },
 }
 
-/// Everything that happened, in order. A request happens once it has come whole, body and all, or was reset at its head.
+/// Everything that happened, in order. A request happens once it has come whole, body and all, or was cut at its head.
 #[derive(Clone, Debug)]
 pub struct History {
     pub started: Instant,

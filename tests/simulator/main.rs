@@ -51,7 +51,7 @@ struct Arguments {
     /// Speak TLS, as one of the identities below; the authority's certificate is written to a file for `ca_file`
     #[arg(long, value_name = "IDENTITY", value_parser = identity)]
     tls: Option<Identity>,
-    /// End a connection that was not used for so long after an answer: 100ms
+    /// End a connection that was idle for so long, just when the next request comes: 100ms
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     close_idle: Option<Duration>,
     /// Keep to the letter of SendGrid's published description, in errors too

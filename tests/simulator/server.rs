@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::fault::Reply;
@@ -206,14 +207,17 @@ where
 {
     let longest_idle = shared.look(|world| world.behaviour.close_idle_after);
     let (break_off, mut broken_off) = mpsc::channel(1);
-    // A connection that was not used yet is not idle.
-    let (busy, is_busy) = watch::channel(true);
+    let last_answer = Arc::<Mutex<Option<Instant>>>::default();
     let service = service_fn(move |request| {
-        let (shared, break_off, busy) = (Arc::clone(&shared), break_off.clone(), busy.clone());
+        let idle = lock(&last_answer).map(|it| it.elapsed());
+        let is_over = idle
+            .zip(longest_idle)
+            .is_some_and(|(idle, limit)| idle >= limit);
+        let (shared, break_off) = (Arc::clone(&shared), break_off.clone());
+        let last_answer = Arc::clone(&last_answer);
         async move {
-            busy.send_replace(true);
-            let response = respond(request, shared, break_off).await;
-            busy.send_replace(false);
+            let response = respond(request, is_over, shared, break_off).await;
+            *lock(&last_answer) = Some(Instant::now());
             response
         }
     });
@@ -223,7 +227,6 @@ where
     let (answer, reply) = tokio::select! {
         // A client that breaks off is no error here.
         _ = &mut connection => return,
-        () = idle_for(longest_idle, is_busy) => return,
         Some(it) = broken_off.recv() => it,
     };
     let stream = connection.into_parts().io.into_inner();
@@ -231,22 +234,10 @@ where
     break_off_with(stream, &socket, &answer, &reply).await.ok();
 }
 
-/// Ends once no request has been in flight for so long after an answer; never without a limit.
-async fn idle_for(limit: Option<Duration>, mut is_busy: watch::Receiver<bool>) {
-    if let Some(limit) = limit {
-        while is_busy.wait_for(|it| !it).await.is_ok() {
-            let used_again = tokio::time::timeout(limit, is_busy.wait_for(|it| *it)).await;
-            if used_again.is_err() {
-                return;
-            }
-        }
-    }
-    std::future::pending::<()>().await;
-}
-
 /// Answers one request; an answer that breaks the connection off is handed over instead, and this never ends.
 async fn respond(
     request: HttpRequest<Incoming>,
+    connection_is_over: bool,
     shared: Arc<Shared>,
     break_off: mpsc::Sender<(Answer, Reply)>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -257,10 +248,11 @@ async fn respond(
         headers: head.headers,
         body: Vec::new(),
     };
-    if shared.change(|world| world.resets_at_head(&request)) {
+    let cut = shared.change(|world| world.cut_at_head(&request, connection_is_over));
+    if let Some(reply) = cut {
         let nothing = Answer::json(204, &serde_json::Value::Null);
         // It is only refused if the connection has ended already.
-        break_off.send((nothing, Reply::ResetAtHead)).await.ok();
+        break_off.send((nothing, reply)).await.ok();
         return std::future::pending().await;
     }
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {

@@ -150,20 +150,26 @@ impl World {
         }
     }
 
-    /// Whether a request is reset although no more than its head has come; then it is recorded, and that is all.
-    pub fn resets_at_head(&mut self, head: &Request) -> bool {
+    /// How a connection ends although no more than a request's head has come; then this is all that is recorded of it.
+    pub fn cut_at_head(&mut self, head: &Request, connection_is_over: bool) -> Option<Reply> {
         let slot = find_key(&self.accounts, &head.headers);
         let exchange = self.record(head, &Asked::parse(head), slot);
-        let Some(fault) = self.script.strike_at_head(&exchange) else {
-            return false;
+        let (why, reply) = if connection_is_over {
+            (
+                "the connection was idle for too long".to_owned(),
+                Reply::Close,
+            )
+        } else {
+            let fault = self.script.strike_at_head(&exchange)?;
+            (format!("fault: {fault}"), fault.reply)
         };
         self.history.events.push(Event::Request(Box::new(Exchange {
             without_body: true,
-            fault: Some(format!("fault: {fault}")),
+            fault: Some(why),
             notes: Vec::new(),
             ..exchange
         })));
-        true
+        Some(reply)
     }
 
     /// A connection ended before TLS stood.

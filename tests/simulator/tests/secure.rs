@@ -95,7 +95,7 @@ async fn a_request_can_be_reset_at_its_head() {
 }
 
 #[tokio::test]
-async fn a_connection_that_idles_can_be_ended_without_a_word() {
+async fn a_connection_that_idles_is_ended_when_it_is_used_again() {
     let (sendgrid, _client) = start().await;
     let limit = Duration::from_millis(10);
     sendgrid.behave(|it| it.close_idle_after = Some(limit));
@@ -106,11 +106,23 @@ async fn a_connection_that_idles_can_be_ended_without_a_word() {
     // A connection that was not used yet is not idle.
     tokio::time::sleep(2 * limit).await;
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    timeout(LIMIT, stream.read_to_string(&mut answer))
-        .await
-        .unwrap()
-        .unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"]}") {
+        answer.push(timeout(LIMIT, stream.read_u8()).await.unwrap().unwrap());
+    }
+    let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(!answer.to_lowercase().contains("connection:"), "{answer}");
+
+    tokio::time::sleep(2 * limit).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let ended = timeout(LIMIT, stream.read_u8()).await.unwrap();
+    assert!(ended.is_err());
+    let history = sendgrid.history();
+    let second = history.requests().nth(1).unwrap();
+    assert_eq!(
+        (second.status, second.without_body),
+        (None, true),
+        "{history}"
+    );
 }
