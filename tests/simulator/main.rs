@@ -17,8 +17,8 @@ use clap::{Parser, ValueEnum};
 use tempfile::NamedTempFile;
 
 use simulator::{
-    Account, Behaviour, Fault, Identity, Integration, Operation, Options, RateLimit, ResetStyle,
-    RetryAfter, Rule, SCOPES, Simulator,
+    Account, Behaviour, Fault, IdStyle, Identity, Integration, Operation, Options, RateLimit,
+    ResetStyle, RetryAfter, Rule, SCOPES, Simulator,
 };
 
 const DEFAULT_KEY: &str = "SG.simulator";
@@ -57,6 +57,9 @@ struct Arguments {
     /// Keep to the letter of SendGrid's published description, in errors too
     #[arg(long)]
     as_described: bool,
+    /// The form of a certificate's id
+    #[arg(long, value_enum, default_value_t = Ids::Number)]
+    ids: Ids,
     /// What goes wrong, from the list below: one operation's requests or all, always or with a probability; may be repeated
     #[arg(long, value_name = "[OPERATION:]FAULT[=PROBABILITY]", value_parser = rule)]
     fault: Vec<Rule>,
@@ -71,6 +74,18 @@ enum Reset {
     Epoch,
     /// Seconds until then
     Delta,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Ids {
+    /// 66138975, as described
+    Number,
+    /// "66138975"
+    Digits,
+    /// "ZGkrHSypTsudrGkmdpJJ"
+    Slug,
+    /// 66138975.0
+    Float,
 }
 
 #[tokio::main]
@@ -143,6 +158,12 @@ fn options(arguments: Arguments) -> Options {
     } else {
         RetryAfter::None
     };
+    let ids = match arguments.ids {
+        Ids::Number => IdStyle::Number,
+        Ids::Digits => IdStyle::Digits,
+        Ids::Slug => IdStyle::Slug,
+        Ids::Float => IdStyle::Float,
+    };
     let behaviour = if arguments.as_described {
         Behaviour::as_described()
     } else {
@@ -152,6 +173,7 @@ fn options(arguments: Arguments) -> Options {
         port: arguments.port,
         accounts: vec![account],
         behaviour: Behaviour {
+            ids,
             close_idle_after: arguments.close_idle,
             ..behaviour
         },

@@ -13,8 +13,10 @@
 //! | `GET /v3/sso/integrations?si=true` | `sso.settings.read` | 200, a bare array |
 //! | `GET /v3/scopes` | none | 200, the key's own scopes |
 //!
-//! The source is SendGrid's published description, `tsg_sso_v3.json` in <https://github.com/twilio/sendgrid-oai>: ids are
-//! numbers, the integration is called `intergration_id`, `enabled` is in no answer. Requests are read strictly: an
+//! The source is SendGrid's published description, `sendgrid-oai/tsg_sso_v3.json` beside this file: ids are numbers, the
+//! integration is called `intergration_id`, `enabled` is in no answer. `tests/system/prism.test` holds the answers
+//! against it; [`Behaviour::as_described`] keeps to it in errors too, where the default is what was seen in the field.
+//! Requests are read strictly: an
 //! unknown or wrongly typed field is a 400, no `Accept` a 406, a body that is not called JSON a 415, a stranger's
 //! integration a 404. A POST without `enabled` stores a *disabled* certificate, as the clients in the field found out.
 //!
