@@ -15,6 +15,7 @@
     reason = "a test fails by a panic, in its helpers too; nothing here has an outside"
 )]
 
+mod answers;
 mod certificates;
 mod commands;
 mod configuration;
@@ -27,6 +28,7 @@ mod harness;
 mod layers;
 mod lifecycle;
 mod listener;
+mod lists;
 mod outage;
 mod proof;
 mod secrets;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::certificates::valid;
@@ -260,4 +261,76 @@ async fn a_wait_that_is_over_before_it_is_written_down_is_not_forgotten() {
         })
         .await;
     daemon.has_compared().await;
+}
+
+/// The id of the integration of this number.
+fn id_of(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
+}
+
+#[tokio::test]
+async fn one_failing_integration_of_five_hundred_keeps_nobody_waiting() {
+    const ALL: usize = 500;
+    let account = (0..ALL).fold(
+        Account::new("default").key(KEY, &SCOPES),
+        |account, number| {
+            let name = format!("idp-{number}");
+            account.integration(Integration::new(&name, &id_of(number)))
+        },
+    );
+    let sendgrid = Simulator::start(Options {
+        accounts: vec![account],
+        ..Options::default()
+    })
+    .await;
+    let home = Home::new(&sendgrid.url());
+    home.make_directory("certificates/shared");
+    let shared = quoted(&home.directory("shared"));
+    let sections: Vec<String> = (0..ALL - 1)
+        .map(|number| {
+            let id = id_of(number);
+            format!(
+                "[integrations.idp-{number}]\nintegration_id = \"{id}\"\ndirectory = {shared}\n"
+            )
+        })
+        .collect();
+    home.set("many", &sections.concat());
+    home.integration("last", &id_of(ALL - 1));
+    let stage = Stage {
+        sendgrid: Arc::new(sendgrid),
+        home,
+    };
+    let down = Rule::always(Fault::refuse(500)).within(&id_of(0));
+    stage.sendgrid.script(down);
+    let daemon = stage.start().await;
+    let status = daemon
+        .shows("all but one are compared with SendGrid", |it| {
+            let all = it["integrations"].as_array().unwrap();
+            let well = |it: &&Value| it["passed"] == true && it.get("failure").is_none();
+            all.len() == ALL && all.iter().filter(well).count() == ALL - 1
+        })
+        .await;
+    assert!(integration(&status, "idp-0")["failure"]["text"].is_string());
+
+    // Again and again the failing one is asked in between.
+    for index in 0..3 {
+        let certificate = valid("quick");
+        let moved = Instant::now();
+        let name = format!("{index}.pem");
+        stage.home.put("last", &name, &certificate.pem);
+        stage
+            .sendgrid_has(&daemon, "it is uploaded", |it| {
+                it.history().posts_of(certificate.fingerprint).count() == 1
+            })
+            .await;
+        let history = stage.sendgrid.history();
+        let post = history.posts_of(certificate.fingerprint).next().unwrap();
+        let took = post.at.duration_since(moved);
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+    let history = stage.sendgrid.history();
+    let failed = history.answered(500).count();
+    let asked = history.requests().count();
+    assert!(failed < 100, "{failed} of {asked} requests");
+    stage.assert_well_behaved();
 }
