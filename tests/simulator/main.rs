@@ -82,7 +82,7 @@ enum Ids {
     Number,
     /// "66138975"
     Digits,
-    /// "ZGkrHSypTsudrGkmdpJJ"
+    /// Twenty letters and digits
     Slug,
     /// 66138975.0
     Float,
