@@ -39,7 +39,6 @@ async fn a_2xx_for_what_was_not_stored_is_no_success() {
     let certificate = valid("pretended");
     stage.home.put("okta", "pretended.pem", &certificate.pem);
     let daemon = stage.start().await;
-    daemon.shows_state("okta", &certificate, "settling").await;
     daemon.shows_state("okta", &certificate, "trusted").await;
     let history = stage.sendgrid.history();
     assert_eq!(history.count(Operation::Create), 2, "{history}");

@@ -197,17 +197,21 @@ async fn two_daemons_on_two_hosts_make_a_row_each_at_most_and_neither_takes_one_
         let home = Home::new(&sendgrid.url());
         home.write_key(key);
         home.integration("okta", OKTA);
+        home.set("patient", "[accounts.default]\nrequest_timeout = \"20s\"\n");
         let sendgrid = Arc::clone(&sendgrid);
         Stage { sendgrid, home }
     };
     let (here, there) = (host(KEY), host(OTHER_KEY));
+    let (first, second) = tokio::join!(here.start(), there.start());
+    for daemon in [&first, &second] {
+        daemon.has_compared().await;
+    }
     // Stored so late that the other one has looked and found nothing, and answered in time.
-    let slow = Fault::new(Commit::After(Duration::from_secs(1)), Reply::Usual);
+    let slow = Fault::new(Commit::After(Duration::from_secs(3)), Reply::Usual);
     sendgrid.script(Rule::always(slow).on(Operation::Create).times(2));
     let certificate = valid("both");
     here.home.put("okta", "both.pem", &certificate.pem);
     there.home.put("okta", "both.pem", &certificate.pem);
-    let (first, second) = tokio::join!(here.start(), there.start());
     for daemon in [&first, &second] {
         daemon.shows_state("okta", &certificate, "trusted").await;
     }

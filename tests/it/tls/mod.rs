@@ -22,6 +22,9 @@ async fn stage_with(identity: Identity) -> Stage {
     let authority = sendgrid.authority_pem().unwrap();
     home.write("authority.pem", &authority, 0o644);
     believe(&home, "authority.pem");
+    // A busy machine may take its time for a handshake, and for an answer byte by byte.
+    let patient = "[accounts.default]\nconnect_timeout = \"10s\"\nrequest_timeout = \"30s\"\n";
+    home.set("patient", patient);
     Stage {
         sendgrid: Arc::new(sendgrid),
         home,
