@@ -153,3 +153,38 @@ async fn a_missing_key_is_told_by_the_check_and_waited_for_by_the_daemon() {
     stage.home.write_key(crate::harness::KEY);
     daemon.shows_state("okta", &certificate, "trusted").await;
 }
+
+#[tokio::test]
+async fn one_error_among_three_hundred_integrations_refuses_the_reload_whole() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    for number in 0..300 {
+        let name = format!("idp-{number:03}");
+        let id = format!("00000000-0000-4000-8000-{number:012}");
+        stage.home.integration(&name, &id);
+    }
+    stage.home.set(
+        "integration-idp-123",
+        "[integrations.idp-123]\nintegration_id = \"canary\"\n",
+    );
+    stage
+        .home
+        .set("integration-idp-256", "[integrations.idp-256]\n");
+    let requests = stage.sendgrid.history().requests().count();
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon
+        .measures("sso_certd_config_last_reload_successful", &[], 0.0)
+        .await;
+    for file in ["integration-idp-123.toml", "integration-idp-256.toml"] {
+        daemon.logged(file).await;
+    }
+    let log = daemon.log();
+    assert!(!log.contains("canary"), "{log}");
+    assert_eq!(stage.sendgrid.history().requests().count(), requests);
+    let status = daemon.status().await;
+    assert_eq!(status["integrations"].as_array().unwrap().len(), 1);
+    let certificate = crate::certificates::valid("still");
+    stage.home.put("okta", "still.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+}

@@ -1,10 +1,16 @@
 //! Somebody changes rows at SendGrid: each change is named, and nothing is written because of it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use crate::certificates::{Made, valid};
-use crate::harness::{Daemon, OKTA, Stage, integration, state_of, states};
-use crate::simulator::{Fault, ListTrick, Operation, Rule};
+use crate::harness::{Daemon, Home, KEY, OKTA, Stage, integration, state_of, states};
+use crate::simulator::{
+    Account, Commit, Fault, Integration, ListTrick, Operation, Options, Reply, Rule, SCOPES,
+    Simulator,
+};
 
 /// A daemon in step with one certificate of ours.
 async fn in_step(stage: &Stage) -> (Daemon, Made) {
@@ -173,4 +179,53 @@ async fn a_file_that_is_taken_away_takes_nothing_away() {
     stage.assert_one_row(&ours);
     stage.assert_one_row(&next);
     assert_eq!(stage.sendgrid.history().writes().count(), 2);
+}
+
+#[tokio::test]
+async fn two_daemons_on_two_hosts_make_a_row_each_at_most_and_neither_takes_one_away() {
+    const OTHER_KEY: &str = "SG.other-host.4Fq0Zr8xW2nL6tB1vC9k";
+    let account = Account::new("default")
+        .key(KEY, &SCOPES)
+        .key(OTHER_KEY, &SCOPES)
+        .integration(Integration::new("okta", OKTA));
+    let options = Options {
+        accounts: vec![account],
+        ..Options::default()
+    };
+    let sendgrid = Arc::new(Simulator::start(options).await);
+    let host = |key: &str| {
+        let home = Home::new(&sendgrid.url());
+        home.write_key(key);
+        home.integration("okta", OKTA);
+        home.set("patient", "[accounts.default]\nrequest_timeout = \"20s\"\n");
+        let sendgrid = Arc::clone(&sendgrid);
+        Stage { sendgrid, home }
+    };
+    let (here, there) = (host(KEY), host(OTHER_KEY));
+    let (first, second) = tokio::join!(here.start(), there.start());
+    for daemon in [&first, &second] {
+        daemon.has_compared().await;
+    }
+    // Stored so late that the other one has looked and found nothing, and answered in time.
+    let slow = Fault::new(Commit::After(Duration::from_secs(3)), Reply::Usual);
+    sendgrid.script(Rule::always(slow).on(Operation::Create).times(2));
+    let certificate = valid("both");
+    here.home.put("okta", "both.pem", &certificate.pem);
+    there.home.put("okta", "both.pem", &certificate.pem);
+    for daemon in [&first, &second] {
+        daemon.shows_state("okta", &certificate, "trusted").await;
+    }
+    for daemon in [&first, &second] {
+        daemon.signal(Signal::USR1);
+        let status = daemon
+            .shows("the other's row is a duplicate", |it| {
+                states(it, "okta") == ["duplicate", "trusted"]
+            })
+            .await;
+        assert_eq!(integration(&status, "okta")["in_step"], true);
+    }
+    let history = sendgrid.history();
+    assert_eq!(history.writes().count(), 2, "{history}");
+    assert_eq!(sendgrid.rows_with(certificate.fingerprint).len(), 2);
+    here.assert_well_behaved();
 }

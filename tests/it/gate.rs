@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::certificates::valid;
-use crate::harness::{ADFS, Daemon, ENTRA, GOOGLE, KEY, OKTA, Stage, exchange};
-use crate::simulator::{RateLimit, ResetStyle, RetryAfter};
+use crate::harness::{ADFS, Daemon, ENTRA, GOOGLE, KEY, OKTA, Stage, exchange, integration};
+use crate::simulator::{Commit, Fault, Operation, RateLimit, Reply, ResetStyle, RetryAfter, Rule};
 
 const INTEGRATIONS: [(&str, &str); 4] = [
     ("okta", OKTA),
@@ -163,4 +163,122 @@ async fn after_a_429_with_a_delta_nothing_is_asked_before_it() {
 async fn after_a_429_with_retry_after_nothing_is_asked_before_it() {
     let rate = RateLimit::new(4, Duration::from_secs(3)).retry_after(RetryAfter::Seconds);
     used_up_by_others(rate).await;
+}
+
+/// Seconds since 1970.
+fn unix_now() -> i64 {
+    rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec
+}
+
+/// A 429 with this header closes the whole account for as many seconds as `expected`, jitter included.
+async fn a_429_closes_for(
+    header: impl FnOnce(i64) -> Option<(&'static str, String)>,
+    skew_secs: i64,
+    expected: std::ops::RangeInclusive<f64>,
+) {
+    let stage = Stage::new(&[("okta", OKTA), ("adfs", ADFS)]).await;
+    stage.sendgrid.behave(|it| it.clock_skew_secs = skew_secs);
+    // Where nobody announces anything, our own time is waited for, or half of it.
+    let own = "[delivery]\nretry_first = \"60s\"\nretry_cap = \"60s\"\n";
+    stage.home.set("own", own);
+    let header = header(unix_now());
+    let case = format!("{header:?}, {skew_secs} s ahead");
+    let limited = Reply::Custom {
+        status: 429,
+        headers: header
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
+        body: String::new(),
+    };
+    let fault = Fault::new(Commit::Never, limited);
+    stage.sendgrid.script(Rule::always(fault).times(1));
+    let daemon = stage.start().await;
+    let until = "sso_certd_api_backoff_until_timestamp_seconds";
+    let account = [("account", "default")];
+    daemon.has_counted(until, &account).await;
+    let until = daemon.metrics().await.value(until, &account).unwrap();
+    let now = Duration::from_secs(unix_now().unsigned_abs());
+    let left = until - now.as_secs_f64();
+    assert!(expected.contains(&left), "{case}: {left} s");
+    let history = stage.sendgrid.history();
+    assert_eq!(history.requests().count(), 1, "{case}: {history}");
+}
+
+#[tokio::test]
+async fn a_429_in_any_form_closes_the_account_for_a_second_to_an_hour() {
+    const HOURS: i64 = 7_200;
+    const TEN_YEARS: i64 = 315_360_000;
+    type Header = Option<(&'static str, String)>;
+    let reset = |at: i64| -> Header { Some(("X-Ratelimit-Reset", at.to_string())) };
+    let retry = |it: String| -> Header { Some(("Retry-After", it)) };
+    let date = |at: i64| {
+        let at = chrono::DateTime::from_timestamp_secs(at).unwrap();
+        at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    };
+    let minute = || 45.0..=75.0;
+    a_429_closes_for(|_| reset(60), 0, minute()).await;
+    a_429_closes_for(|now| reset(now + 60), 0, minute()).await;
+    // Their clock is ahead, or behind: so is what they announce.
+    a_429_closes_for(|now| reset(now + 60 + HOURS), HOURS, minute()).await;
+    a_429_closes_for(|now| reset(now + 60 - HOURS), -HOURS, minute()).await;
+    a_429_closes_for(|now| reset(now + TEN_YEARS), 0, 3_585.0..=3_615.0).await;
+    a_429_closes_for(|_| retry("60".to_owned()), 0, minute()).await;
+    a_429_closes_for(|now| retry(date(now + 60)), 0, minute()).await;
+    a_429_closes_for(|_| None, 0, 15.0..=75.0).await;
+    let garbage = |_| Some(("X-Ratelimit-Reset", "soon".to_owned()));
+    a_429_closes_for(garbage, 0, 15.0..=75.0).await;
+}
+
+#[tokio::test]
+async fn a_429_whose_reset_is_over_is_waited_for_a_second() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let over = Reply::Custom {
+        status: 429,
+        headers: vec![(
+            "X-Ratelimit-Reset".to_owned(),
+            (unix_now() - 60).to_string(),
+        )],
+        body: String::new(),
+    };
+    let fault = Fault::new(Commit::Never, over);
+    stage.sendgrid.script(Rule::next(Operation::List, fault));
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    let history = stage.sendgrid.history();
+    let at: Vec<_> = history.of(Operation::List).map(|it| it.at).collect();
+    let waited = at[1].duration_since(at[0]);
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+}
+
+#[tokio::test]
+async fn what_the_server_asked_to_wait_for_outlives_a_restart() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let limited = Reply::Custom {
+        status: 429,
+        headers: vec![("Retry-After".to_owned(), "3600".to_owned())],
+        body: String::new(),
+    };
+    stage
+        .sendgrid
+        .script(Rule::always(Fault::new(Commit::Never, limited)));
+    let daemon = stage.start().await;
+    let until = "sso_certd_api_backoff_until_timestamp_seconds";
+    daemon.has_counted(until, &[("account", "default")]).await;
+    assert_eq!(daemon.stop().await, 0);
+
+    let again = stage.start().await;
+    again.has_counted(until, &[("account", "default")]).await;
+    let certificate = valid("waiting");
+    stage.home.put("okta", "waiting.pem", &certificate.pem);
+    again
+        .shows("the file is seen", |it| {
+            integration(it, "okta")["source"]["accepted"] == 1
+        })
+        .await;
+    again.signal(Signal::USR1);
+    let ran = stage.home.ask(&["sync"]).await;
+    assert_eq!(ran.exit, 1, "{ran:?}");
+    let history = stage.sendgrid.history();
+    assert_eq!(history.requests().count(), 1, "{history}");
 }

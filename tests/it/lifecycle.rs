@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -46,7 +47,7 @@ fn mode(path: &std::path::Path) -> u32 {
 async fn a_request_in_flight_is_finished_before_the_end() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     let slow = Fault::new(
-        crate::simulator::Commit::After(std::time::Duration::from_millis(700)),
+        crate::simulator::Commit::After(Duration::from_millis(700)),
         crate::simulator::Reply::Usual,
     );
     stage.sendgrid.script(Rule::next(Operation::Create, slow));
@@ -64,6 +65,32 @@ async fn a_request_in_flight_is_finished_before_the_end() {
     let again = stage.start().await;
     again.shows_state("okta", &certificate, "trusted").await;
     assert_eq!(stage.sendgrid.history().count(Operation::Create), 1);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_request_without_end_is_left_before_systemd_loses_patience_and_settled_later() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .home
+        .set("patient", "[accounts.default]\nrequest_timeout = \"5m\"\n");
+    let lost = Fault::commit_then_silence();
+    stage.sendgrid.script(Rule::next(Operation::Create, lost));
+    let mut daemon = stage.start().await;
+    let certificate = valid("silence");
+    stage.home.put("okta", "silence.pem", &certificate.pem);
+    stage
+        .sendgrid_has(&daemon, "the POST is under way", |it| {
+            it.history().count(Operation::Create) == 1
+        })
+        .await;
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_within(Duration::from_secs(25)).await, 0);
+
+    let again = stage.start().await;
+    again.shows_state("okta", &certificate, "trusted").await;
+    assert_eq!(stage.sendgrid.history().count(Operation::Create), 1);
+    stage.assert_one_row(&certificate);
     stage.assert_well_behaved();
 }
 

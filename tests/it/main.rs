@@ -15,25 +15,27 @@
     reason = "a test fails by a panic, in its helpers too; nothing here has an outside"
 )]
 
+mod answers;
 mod certificates;
 mod commands;
 mod configuration;
 mod crash;
 mod delivery;
 mod drift;
-mod environment;
 mod exposition;
 mod gate;
 mod harness;
 mod layers;
 mod lifecycle;
 mod listener;
+mod lists;
 mod outage;
 mod proof;
 mod rollover;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod tls;
 mod trust;
 mod unknown;
 mod watch;

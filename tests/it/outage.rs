@@ -261,3 +261,82 @@ async fn a_wait_that_is_over_before_it_is_written_down_is_not_forgotten() {
         .await;
     daemon.has_compared().await;
 }
+
+/// The id of the integration of this number.
+fn id_of(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
+}
+
+#[tokio::test]
+async fn one_failing_integration_of_five_hundred_keeps_nobody_waiting() {
+    const ALL: usize = 500;
+    let account = (0..ALL).fold(
+        Account::new("default").key(KEY, &SCOPES),
+        |account, number| {
+            let name = format!("idp-{number}");
+            account.integration(Integration::new(&name, &id_of(number)))
+        },
+    );
+    let sendgrid = Simulator::start(Options {
+        accounts: vec![account],
+        ..Options::default()
+    })
+    .await;
+    let home = Home::new(&sendgrid.url());
+    home.make_directory("certificates/shared");
+    let shared = quoted(&home.directory("shared"));
+    let sections: Vec<String> = (0..ALL - 1)
+        .map(|number| {
+            let id = id_of(number);
+            format!(
+                "[integrations.idp-{number}]\nintegration_id = \"{id}\"\ndirectory = {shared}\n"
+            )
+        })
+        .collect();
+    home.set("many", &sections.concat());
+    home.integration("last", &id_of(ALL - 1));
+    let stage = Stage {
+        sendgrid: Arc::new(sendgrid),
+        home,
+    };
+    let down = Rule::always(Fault::refuse(500)).within(&id_of(0));
+    stage.sendgrid.script(down);
+    let daemon = stage.start().await;
+    stage
+        .sendgrid_has(&daemon, "all others are listed", |it| {
+            it.history().answered(200).count() == ALL - 1
+        })
+        .await;
+    let status = daemon
+        .shows("the failing one is told", |it| {
+            integration(it, "idp-0")["failure"]["text"].is_string()
+        })
+        .await;
+    let all = status["integrations"].as_array().unwrap();
+    assert_eq!(all.iter().filter(|it| !it["failure"].is_null()).count(), 1);
+
+    // Again and again the failing one is asked in between.
+    for index in 0..3 {
+        let certificate = valid("quick");
+        let moved = Instant::now();
+        let name = format!("{index}.pem");
+        stage.home.put("last", &name, &certificate.pem);
+        stage
+            .sendgrid_has(&daemon, "it is uploaded", |it| {
+                it.history().posts_of(certificate.fingerprint).count() == 1
+            })
+            .await;
+        let history = stage.sendgrid.history();
+        let post = history.posts_of(certificate.fingerprint).next().unwrap();
+        let took = post.at.duration_since(moved);
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+    let history = stage.sendgrid.history();
+    let lists: Vec<_> = history.answered(500).map(|it| it.at).collect();
+    let took = lists[lists.len() - 1].duration_since(lists[0]);
+    // Never sooner than after half of the longest wait, but for the first few.
+    let most = 5 + took.as_millis() / 200;
+    let asked = u128::try_from(lists.len()).unwrap();
+    assert!(asked <= most, "{asked} in {took:?}");
+    stage.assert_well_behaved();
+}

@@ -334,6 +334,7 @@ impl Show {
     fn report(&mut self, event: &Event) {
         let (at, text) = match event {
             Event::Request(exchange) => (exchange.at, exchange.to_string()),
+            Event::NoHandshake { at, why } => (*at, format!("no TLS: {why}")),
             Event::ByHand { at, what } => (*at, format!("by hand: {what}")),
         };
         let text = text.replace(INTEGRATION, "{okta}");

@@ -92,6 +92,19 @@ pub struct Behaviour {
     pub refuses_not_yet_valid: bool,
     /// How far its clock is ahead: moves `Date` and everything announced by it.
     pub clock_skew_secs: i64,
+    /// Ends a connection that was not used for so long after an answer, in the worst moment: when the head of the next
+    /// request has come. For new connections.
+    pub close_idle_after: Option<Duration>,
+}
+
+impl Behaviour {
+    /// To the letter of the official description: the default, but for the form of errors.
+    pub fn as_described() -> Self {
+        Self {
+            errors: ErrorBody::BareArray,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Behaviour {
@@ -106,6 +119,7 @@ impl Default for Behaviour {
             duplicates: Duplicates::Accepted,
             refuses_not_yet_valid: false,
             clock_skew_secs: 0,
+            close_idle_after: None,
         }
     }
 }

@@ -56,6 +56,8 @@ pub enum Reply {
     Close,
     /// The same by a TCP reset.
     Reset,
+    /// A TCP reset as soon as the head of the request has come. The body is not read, so nothing is ever changed.
+    ResetAtHead,
     /// Nothing, for as long as the client waits.
     Silence,
     /// The usual answer, with this pause after each byte.
@@ -124,6 +126,10 @@ impl Fault {
             ("commit-then-silence", Self::commit_then_silence()),
             ("commit-then-500", Self::commit_then(500)),
             ("commit-then-reset", Self::reply(Reply::Reset)),
+            (
+                "reset-at-head",
+                Self::new(Commit::Never, Reply::ResetAtHead),
+            ),
             ("commit-late", Self::close_then_commit_after(5 * second)),
             ("close-before-commit", Self::close_before_commit()),
             ("silence", Self::new(Commit::Never, Reply::Silence)),
@@ -171,7 +177,7 @@ impl Reply {
     pub fn has_head(&self) -> bool {
         !matches!(
             self,
-            Self::Close | Self::Reset | Self::Silence | Self::EndlessHeaders
+            Self::Close | Self::Reset | Self::ResetAtHead | Self::Silence | Self::EndlessHeaders
         )
     }
 }
@@ -196,6 +202,7 @@ impl fmt::Display for Fault {
             Reply::List(trick) => write!(f, "list: {trick:?}"),
             Reply::Close => f.write_str("connection closed"),
             Reply::Reset => f.write_str("connection reset"),
+            Reply::ResetAtHead => f.write_str("connection reset after the head"),
             Reply::Silence => f.write_str("silence"),
             Reply::Drip(pause) => write!(f, "a byte every {} ms", pause.as_millis()),
             Reply::Huge(length) => write!(f, "{length} bytes"),
@@ -316,8 +323,19 @@ impl Script {
         self.rules.clear();
     }
 
+    /// The fault of a request that has come whole.
     pub fn strike(&mut self, request: &Exchange) -> Option<Fault> {
-        for rule in self.rules.iter_mut().filter(|it| it.matches(request)) {
+        self.strike_by(request, |reply| *reply != Reply::ResetAtHead)
+    }
+
+    /// The fault of a request of which only the head has come; most faults wait for the body.
+    pub fn strike_at_head(&mut self, head: &Exchange) -> Option<Fault> {
+        self.strike_by(head, |reply| *reply == Reply::ResetAtHead)
+    }
+
+    fn strike_by(&mut self, request: &Exchange, is_due: impl Fn(&Reply) -> bool) -> Option<Fault> {
+        let due = self.rules.iter_mut().filter(|it| is_due(&it.fault.reply));
+        for rule in due.filter(|it| it.matches(request)) {
             if rule.skip > 0 {
                 rule.skip -= 1;
             } else if self.dice.f64() < rule.chance {

@@ -16,6 +16,7 @@ use super::history::{Event, History};
 use super::limiter::RateLimit;
 use super::rows::{Change, Row};
 use super::server::{self, Listening, Port, Shared};
+use super::tls::{Identity, Tls};
 use super::world::{Options, World};
 
 /// A running simulator. It ends when this is dropped.
@@ -73,7 +74,8 @@ impl Simulator {
     pub async fn try_start(options: Options) -> std::io::Result<Self> {
         let port = Port::take(options.port)?;
         let address = port.address();
-        let shared = Arc::new(Shared::new(World::new(options)));
+        let tls = options.tls.map(Tls::new);
+        let shared = Arc::new(Shared::new(World::new(options), tls));
         let (wanted, wants) = watch::channel(Listening::Open);
         let (publish, current) = watch::channel(Listening::Closed);
         let serving = server::serve(port, Arc::clone(&shared), wants, publish);
@@ -99,9 +101,15 @@ impl Simulator {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or the same with `https`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = self.shared.tls().map_or("http", |_| "https");
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate of the authority that vouches for it, for a client's `ca_file`; none without TLS.
+    pub fn authority_pem(&self) -> Option<String> {
+        self.shared.tls().map(Tls::authority_pem)
     }
 
     /// Refuses, ignores or serves connections from now on, and ends the open ones.
@@ -139,6 +147,16 @@ impl Simulator {
     /// Changes how it behaves from now on.
     pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         self.shared.change(|world| change(&mut world.behaviour));
+    }
+
+    /// Presents this to new connections.
+    ///
+    /// # Panics
+    /// If it was started without TLS.
+    #[expect(clippy::expect_used, reason = "that is the caller's mistake")]
+    pub fn present(&self, identity: Identity) {
+        let tls = self.shared.tls().expect("it was started with TLS");
+        tls.present(identity);
     }
 
     /// Sets the rate limit; none sends no headers, either.

@@ -28,6 +28,8 @@ pub struct Exchange {
     pub integration: Option<String>,
     /// The certificate in the body, else that of the row in the path.
     pub fingerprint: Option<Fingerprint>,
+    /// Whether the connection was ended before the body came, so that nothing of it is known.
+    pub without_body: bool,
     /// `enabled` as it was sent.
     pub enabled: Option<bool>,
     /// Names of the fields that were sent.
@@ -56,10 +58,18 @@ pub struct Exchange {
 #[derive(Clone, Debug)]
 pub enum Event {
     Request(Box<Exchange>),
-    ByHand { at: Instant, what: String },
+    /// A connection that ended before TLS stood, and so before any request.
+    NoHandshake {
+        at: Instant,
+        why: String,
+    },
+    ByHand {
+        at: Instant,
+        what: String,
+    },
 }
 
-/// Everything that happened, in order. A request happens once it has come whole, body and all.
+/// Everything that happened, in order. A request happens once it has come whole, body and all, or was cut at its head.
 #[derive(Clone, Debug)]
 pub struct History {
     pub started: Instant,
@@ -78,7 +88,7 @@ impl History {
     pub fn requests(&self) -> impl Iterator<Item = &Exchange> {
         self.events.iter().filter_map(|it| match it {
             Event::Request(exchange) => Some(&**exchange),
-            Event::ByHand { .. } => None,
+            Event::NoHandshake { .. } | Event::ByHand { .. } => None,
         })
     }
 
@@ -109,6 +119,12 @@ impl History {
             .filter(move |it| it.integration.as_deref() == Some(integration))
     }
 
+    /// How many connections ended before TLS stood.
+    pub fn failed_handshakes(&self) -> usize {
+        let failed = |it: &&Event| matches!(it, Event::NoHandshake { .. });
+        self.events.iter().filter(failed).count()
+    }
+
     /// The requests answered with this status.
     pub fn answered(&self, status: u16) -> impl Iterator<Item = &Exchange> {
         self.requests().filter(move |it| it.status == Some(status))
@@ -118,6 +134,7 @@ impl History {
     pub fn line(&self, event: &Event) -> String {
         let (at, what) = match event {
             Event::Request(exchange) => (exchange.at, exchange.to_string()),
+            Event::NoHandshake { at, why } => (*at, format!("no TLS: {why}")),
             Event::ByHand { at, what } => (*at, format!("by hand: {what}")),
         };
         format!("{}  {what}", clock(at.duration_since(self.started)))

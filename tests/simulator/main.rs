@@ -8,15 +8,17 @@
 #[path = "mod.rs"]
 mod simulator;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, ValueEnum};
+use tempfile::NamedTempFile;
 
 use simulator::{
-    Account, Fault, Integration, Operation, Options, RateLimit, ResetStyle, RetryAfter, Rule,
-    SCOPES, Simulator,
+    Account, Behaviour, Fault, IdStyle, Identity, Integration, Operation, Options, RateLimit,
+    ResetStyle, RetryAfter, Rule, SCOPES, Simulator,
 };
 
 const DEFAULT_KEY: &str = "SG.simulator";
@@ -46,6 +48,18 @@ struct Arguments {
     /// Send Retry-After with a 429
     #[arg(long)]
     retry_after: bool,
+    /// Speak TLS, as one of the identities below; the authority's certificate is written to a file for `ca_file`
+    #[arg(long, value_name = "IDENTITY", value_parser = identity)]
+    tls: Option<Identity>,
+    /// End a connection that was idle for so long, just when the next request comes: 100ms
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    close_idle: Option<Duration>,
+    /// Keep to the letter of SendGrid's published description, in errors too
+    #[arg(long)]
+    as_described: bool,
+    /// The form of a certificate's id
+    #[arg(long, value_enum, default_value_t = Ids::Number)]
+    ids: Ids,
     /// What goes wrong, from the list below: one operation's requests or all, always or with a probability; may be repeated
     #[arg(long, value_name = "[OPERATION:]FAULT[=PROBABILITY]", value_parser = rule)]
     fault: Vec<Rule>,
@@ -62,6 +76,18 @@ enum Reset {
     Delta,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Ids {
+    /// 66138975, as described
+    Number,
+    /// "66138975"
+    Digits,
+    /// Twenty letters and digits
+    Slug,
+    /// 66138975.0
+    Float,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -71,7 +97,15 @@ async fn main() -> anyhow::Result<ExitCode> {
     let simulator = Simulator::try_start(options(arguments))
         .await
         .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
-    println!("{}", opening(&simulator.url(), own_key, &integrations));
+    let authority = simulator
+        .authority_pem()
+        .map(|it| written(&it))
+        .transpose()?;
+    let ca_file = authority.as_ref().map(NamedTempFile::path);
+    println!(
+        "{}",
+        opening(&simulator.url(), ca_file, own_key, &integrations)
+    );
 
     let mut seen = 0;
     loop {
@@ -124,20 +158,53 @@ fn options(arguments: Arguments) -> Options {
     } else {
         RetryAfter::None
     };
+    let ids = match arguments.ids {
+        Ids::Number => IdStyle::Number,
+        Ids::Digits => IdStyle::Digits,
+        Ids::Slug => IdStyle::Slug,
+        Ids::Float => IdStyle::Float,
+    };
+    let behaviour = if arguments.as_described {
+        Behaviour::as_described()
+    } else {
+        Behaviour::default()
+    };
     Options {
         port: arguments.port,
         accounts: vec![account],
+        behaviour: Behaviour {
+            ids,
+            close_idle_after: arguments.close_idle,
+            ..behaviour
+        },
+        tls: arguments.tls,
         rate_limit: arguments
             .rate
             .map(|it| it.reset(reset).retry_after(retry_after)),
         rules: arguments.fault,
         seed: arguments.seed,
-        ..Options::default()
     }
 }
 
+/// A file with this text, until it is dropped.
+fn written(authority: &str) -> anyhow::Result<NamedTempFile> {
+    let file = tempfile::Builder::new()
+        .prefix("simulator-authority-")
+        .suffix(".pem")
+        .tempfile()
+        .context("cannot make a file for the authority's certificate")?;
+    std::fs::write(file.path(), authority)
+        .with_context(|| format!("cannot write {}", file.path().display()))?;
+    Ok(file)
+}
+
 /// What a person needs to know to begin.
-fn opening(url: &str, own_key: bool, integrations: &[(String, String)]) -> String {
+fn opening(
+    url: &str,
+    ca_file: Option<&Path>,
+    own_key: bool,
+    integrations: &[(String, String)],
+) -> String {
     let key = if own_key {
         "KEY                 # the one you gave"
     } else {
@@ -148,9 +215,12 @@ fn opening(url: &str, own_key: bool, integrations: &[(String, String)]) -> Strin
         .map(|(name, id)| format!("\n    [integrations.{name}]\n    integration_id = \"{id}\"\n"))
         .collect();
     let sections = sections.concat();
+    let ca_file = ca_file.map_or_else(String::new, |path| {
+        format!("    ca_file = \"{}\"\n", path.display())
+    });
     format!(
         "A simulated SendGrid listens on {url}. Put this into sso-certd.toml:\n\n    \
-         [accounts.default]\n    base_url = \"{url}\"\n{sections}\n\
+         [accounts.default]\n    base_url = \"{url}\"\n{ca_file}{sections}\n\
          and start the daemon with the key in its environment:\n\n    \
          export SENDGRID_API_KEY={key}\n\n\
          Ctrl-C ends it. One line a request:\n"
@@ -159,10 +229,12 @@ fn opening(url: &str, own_key: bool, integrations: &[(String, String)]) -> Strin
 
 fn fault_help() -> String {
     let operations = Operation::ALL.map(|it| it.to_string()).join(", ");
+    let identities = Identity::ALL.map(|it| it.to_string()).join(", ");
     let faults: Vec<&str> = Fault::named().into_iter().map(|(name, _)| name).collect();
     format!(
-        "Faults:\n  {}\n\nOperations:\n  {operations}\n\nExample: every fifth upload is stored and its answer lost\n  \
-         simulator --fault create:commit-then-close=0.2",
+        "Faults:\n  {}\n\nOperations:\n  {operations}\n\nIdentities:\n  {identities}\n\n\
+         Every fifth upload is stored and its answer lost:\n  simulator --fault create:commit-then-close=0.2\n\
+         Nobody should believe this one:\n  simulator --tls expired",
         faults.join(", ")
     )
 }
@@ -170,6 +242,12 @@ fn fault_help() -> String {
 fn named(text: &str) -> anyhow::Result<(String, String)> {
     let (name, id) = text.split_once('=').context("write NAME=UUID")?;
     Ok((name.to_owned(), id.to_owned()))
+}
+
+fn identity(text: &str) -> anyhow::Result<Identity> {
+    let mut all = Identity::ALL.into_iter();
+    all.find(|it| it.to_string() == text)
+        .ok_or_else(|| anyhow!("there is no such identity; --help lists them"))
 }
 
 fn rate(text: &str) -> anyhow::Result<RateLimit> {

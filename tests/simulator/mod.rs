@@ -13,8 +13,10 @@
 //! | `GET /v3/sso/integrations?si=true` | `sso.settings.read` | 200, a bare array |
 //! | `GET /v3/scopes` | none | 200, the key's own scopes |
 //!
-//! The source is SendGrid's published description, `tsg_sso_v3.json` in <https://github.com/twilio/sendgrid-oai>: ids are
-//! numbers, the integration is called `intergration_id`, `enabled` is in no answer. Requests are read strictly: an
+//! The source is SendGrid's published description, `sendgrid-oai/tsg_sso_v3.json` beside this file: ids are numbers, the
+//! integration is called `intergration_id`, `enabled` is in no answer. `tests/system/prism.test` holds the answers
+//! against it; [`Behaviour::as_described`] keeps to it in errors too, where the default is what was seen in the field.
+//! Requests are read strictly: an
 //! unknown or wrongly typed field is a 400, no `Accept` a 406, a body that is not called JSON a 415, a stranger's
 //! integration a 404. A POST without `enabled` stores a *disabled* certificate, as the clients in the field found out.
 //!
@@ -41,6 +43,7 @@
 //!   fingerprint, one request in ten. A fault says what becomes of the change ([`Commit`]) apart from what the client
 //!   gets to see ([`Reply`]).
 //! - [`Listening`]: connections refused, or accepted and never served.
+//! - [`Identity`]: over TLS, with an authority of its own, as itself or as somebody whom nobody should believe.
 //! - By hand, as another administrator would: [`Simulator::add_row`], [`Simulator::remove_row`],
 //!   [`Simulator::replace_row`], [`Simulator::enable_row`], [`Simulator::rotate_key`], [`Simulator::set_scopes`],
 //!   [`Simulator::add_integration`], [`Simulator::remove_integration`].
@@ -53,10 +56,10 @@
 //!
 //! # Where things are
 //!
-//! `server` has the sockets and the bytes, `world` the order in which a request is judged, `accounts` who may ask,
-//! `endpoints` what SendGrid would do, `answer` how that looks on the wire, `fault` what goes wrong, `limiter` the rate
-//! limit, `rows` the stored certificates, `history` the record and `oracle` the verdict. Only `Fingerprint` is shared with
-//! the daemon: all else is read and written by other code than the one it tests.
+//! `server` has the sockets and the bytes, `tls` who it says it is, `world` the order in which a request is judged,
+//! `accounts` who may ask, `endpoints` what SendGrid would do, `answer` how that looks on the wire, `fault` what goes
+//! wrong, `limiter` the rate limit, `rows` the stored certificates, `history` the record and `oracle` the verdict. Only
+//! `Fingerprint` is shared with the daemon: all else is read and written by other code than the one it tests.
 
 #![allow(
     dead_code,
@@ -80,6 +83,7 @@ mod rows;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod world;
 
 pub use accounts::{Account, Integration, SCOPES};
@@ -93,4 +97,5 @@ pub use history::{Event, Exchange, History};
 pub use limiter::{RateLimit, ResetStyle, RetryAfter};
 pub use rows::{Author, Row};
 pub use server::Listening;
+pub use tls::Identity;
 pub use world::{Options, World};

@@ -61,7 +61,7 @@ fn faults_of(exchange: &Exchange) -> Vec<String> {
             "made a second row of a certificate beside the client's own row {first}"
         ));
     }
-    if exchange.operation.sends_body() && exchange.enabled.is_none() {
+    if exchange.operation.sends_body() && !exchange.without_body && exchange.enabled.is_none() {
         broken.push("does not say `enabled`".to_owned());
     }
     if let Some((before, 0)) = exchange.cover

@@ -16,13 +16,15 @@ use hyper::{Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::fault::Reply;
 use super::request::Request;
+use super::tls::Tls;
 use super::world::{Late, World};
 
 /// The longest request body that is read.
@@ -42,6 +44,8 @@ pub enum Listening {
 /// What all connections share.
 pub struct Shared {
     world: Mutex<World>,
+    /// None: plain HTTP.
+    tls: Option<Tls>,
     /// Counts changes, for whoever waits for one.
     changes: watch::Sender<u64>,
     /// Changes that take effect later, whoever still waits for an answer.
@@ -49,9 +53,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(world: World) -> Self {
+    pub fn new(world: World, tls: Option<Tls>) -> Self {
         Self {
             world: Mutex::new(world),
+            tls,
             changes: watch::Sender::new(0),
             late: Mutex::default(),
         }
@@ -67,6 +72,10 @@ impl Shared {
         let outcome = change(&mut lock(&self.world));
         self.changes.send_modify(|count| *count += 1);
         outcome
+    }
+
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -93,7 +102,7 @@ impl Shared {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic under this lock is a test's own closure that asserts something; the state is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -176,8 +185,18 @@ async fn accept(
         }
         stream.set_nodelay(true)?;
         let socket = stream.as_fd().try_clone_to_owned()?;
-        // A TLS handshake belongs here: what follows takes any stream.
-        connections.spawn(converse(stream, socket, Arc::clone(shared)));
+        connections.spawn(welcome(stream, socket, Arc::clone(shared)));
+    }
+}
+
+/// Serves one connection, over TLS if that is how it is.
+async fn welcome(stream: TcpStream, socket: OwnedFd, shared: Arc<Shared>) {
+    let Some(tls) = shared.tls() else {
+        return converse(stream, socket, shared).await;
+    };
+    match tls.shake_hands(stream).await {
+        Ok(stream) => Box::pin(converse(stream, socket, shared)).await,
+        Err(error) => shared.change(|world| world.no_handshake(error.to_string())),
     }
 }
 
@@ -186,9 +205,22 @@ async fn converse<S>(stream: S, socket: OwnedFd, shared: Arc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let longest_idle = shared.look(|world| world.behaviour.close_idle_after);
     let (break_off, mut broken_off) = mpsc::channel(1);
-    let service =
-        service_fn(move |request| respond(request, Arc::clone(&shared), break_off.clone()));
+    let last_answer = Arc::<Mutex<Option<Instant>>>::default();
+    let service = service_fn(move |request| {
+        let idle = lock(&last_answer).map(|it| it.elapsed());
+        let is_over = idle
+            .zip(longest_idle)
+            .is_some_and(|(idle, limit)| idle >= limit);
+        let (shared, break_off) = (Arc::clone(&shared), break_off.clone());
+        let last_answer = Arc::clone(&last_answer);
+        async move {
+            let response = respond(request, is_over, shared, break_off).await;
+            *lock(&last_answer) = Some(Instant::now());
+            response
+        }
+    });
     let mut connection = http1::Builder::new()
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
@@ -205,27 +237,37 @@ where
 /// Answers one request; an answer that breaks the connection off is handed over instead, and this never ends.
 async fn respond(
     request: HttpRequest<Incoming>,
+    connection_is_over: bool,
     shared: Arc<Shared>,
     break_off: mpsc::Sender<(Answer, Reply)>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
+    let mut request = Request {
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: head.headers,
+        body: Vec::new(),
+    };
+    let cut = shared.change(|world| world.cut_at_head(&request, connection_is_over));
+    if let Some(reply) = cut {
+        let nothing = Answer::json(204, &serde_json::Value::Null);
+        // It is only refused if the connection has ended already.
+        break_off.send((nothing, reply)).await.ok();
+        return std::future::pending().await;
+    }
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    let request = Request {
-        method: head.method.to_string(),
-        target: head.uri.to_string(),
-        headers: head.headers,
-        body: body.to_bytes().to_vec(),
-    };
+    request.body = body.to_bytes().to_vec();
     let verdict = shared.change(|world| world.judge(&request));
     let committed = verdict.late.map(|late| shared.commit_late(late));
     match verdict.reply {
         reply @ (Reply::CutBody
         | Reply::Close
         | Reply::Reset
+        | Reply::ResetAtHead
         | Reply::Silence
         | Reply::Drip(_)
         | Reply::Huge(_)
@@ -275,7 +317,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match reply {
-        Reply::Reset => sockopt::set_socket_linger(socket, Some(Duration::ZERO))?,
+        Reply::Reset | Reply::ResetAtHead => {
+            sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+        }
         Reply::Silence => hold(stream).await,
         Reply::CutBody => {
             let bytes = head_and_body(answer);

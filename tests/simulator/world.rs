@@ -13,6 +13,7 @@ use super::history::{Event, Exchange, History};
 use super::limiter::{self, Limiter, RateLimit};
 use super::request::{Asked, Request};
 use super::rows::{Author, Change, Row, Rows};
+use super::tls::Identity;
 
 /// What a simulator starts with.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub struct Options {
     pub accounts: Vec<Account>,
     pub behaviour: Behaviour,
     pub rate_limit: Option<RateLimit>,
+    /// None: plain HTTP.
+    pub tls: Option<Identity>,
     pub rules: Vec<Rule>,
     /// For the dice of [`Rule::chance`]; the same seed and the same order of requests give the same faults.
     pub seed: u64,
@@ -147,6 +150,34 @@ impl World {
         }
     }
 
+    /// How a connection ends although no more than a request's head has come; then this is all that is recorded of it.
+    pub fn cut_at_head(&mut self, head: &Request, connection_is_over: bool) -> Option<Reply> {
+        let slot = find_key(&self.accounts, &head.headers);
+        let exchange = self.record(head, &Asked::parse(head), slot);
+        let (why, reply) = if connection_is_over {
+            (
+                "the connection was idle for too long".to_owned(),
+                Reply::Close,
+            )
+        } else {
+            let fault = self.script.strike_at_head(&exchange)?;
+            (format!("fault: {fault}"), fault.reply)
+        };
+        self.history.events.push(Event::Request(Box::new(Exchange {
+            without_body: true,
+            fault: Some(why),
+            notes: Vec::new(),
+            ..exchange
+        })));
+        Some(reply)
+    }
+
+    /// A connection ended before TLS stood.
+    pub fn no_handshake(&mut self, why: String) {
+        let at = Instant::now();
+        self.history.events.push(Event::NoHandshake { at, why });
+    }
+
     /// Makes a change that the given event of the history asked for, and records what it did.
     pub fn commit(&mut self, change: Change, event: usize) {
         let unix_secs = secs(unix_now());
@@ -251,6 +282,7 @@ impl World {
             account: account.map(|it| it.name.clone()),
             client: account.zip(slot).map(|(it, (_, key))| it.client(key)),
             integration: integration.map(str::to_owned),
+            without_body: false,
             fingerprint: body.fingerprint().or_else(|| row.map(|it| it.fingerprint)),
             enabled: body.enabled,
             fields: asked.fields.clone(),

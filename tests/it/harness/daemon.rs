@@ -200,7 +200,12 @@ impl Daemon {
 
     /// Waits for its end and the end of its log; the exit code.
     pub async fn exit(&mut self) -> i32 {
-        let until = Instant::now() + LIMIT;
+        self.exit_within(LIMIT).await
+    }
+
+    /// The same, not waiting longer than this.
+    pub async fn exit_within(&mut self, limit: Duration) -> i32 {
+        let until = Instant::now() + limit;
         loop {
             let is_over = self.log.lock().unwrap().is_over;
             if let Some(status) = self.child.try_wait().unwrap().filter(|_| is_over) {

@@ -14,6 +14,7 @@ use super::*;
 
 mod faithful;
 mod hostile;
+mod secure;
 mod verdict;
 
 const KEY: &str = "SG.the-key-of-the-tests";
