@@ -35,6 +35,7 @@ mod rollover;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod soak;
 mod tls;
 mod trust;
 mod unknown;
