@@ -40,6 +40,7 @@
 //! - [`Rule`]: one [`Fault`] for the requests it matches: the next POST, the third list, everything about one
 //!   fingerprint, one request in ten. A fault says what becomes of the change ([`Commit`]) apart from what the client
 //!   gets to see ([`Reply`]).
+//! - [`Moment`]: [`Simulator::on_post`] calls the test on receipt of a POST, before its answer and after it.
 //! - [`Listening`]: connections refused, or accepted and never served.
 //! - By hand, as another administrator would: [`Simulator::add_row`], [`Simulator::remove_row`],
 //!   [`Simulator::replace_row`], [`Simulator::enable_row`], [`Simulator::rotate_key`], [`Simulator::set_scopes`],
@@ -55,8 +56,9 @@
 //!
 //! `server` has the sockets and the bytes, `world` the order in which a request is judged, `accounts` who may ask,
 //! `endpoints` what SendGrid would do, `answer` how that looks on the wire, `fault` what goes wrong, `limiter` the rate
-//! limit, `rows` the stored certificates, `history` the record and `oracle` the verdict. Only `Fingerprint` is shared with
-//! the daemon: all else is read and written by other code than the one it tests.
+//! limit, `moments` the places where a test steps in, `rows` the stored certificates, `history` the record and `oracle`
+//! the verdict. Only `Fingerprint` is shared with the daemon: all else is read and written by other code than the one it
+//! tests.
 
 #![allow(
     dead_code,
@@ -74,6 +76,7 @@ mod fault;
 mod handle;
 mod history;
 mod limiter;
+mod moments;
 mod oracle;
 mod request;
 mod rows;
@@ -91,6 +94,7 @@ pub use fault::{Commit, Fault, Reply, Rule};
 pub use handle::{Simulator, TimedOut};
 pub use history::{Event, Exchange, History};
 pub use limiter::{RateLimit, ResetStyle, RetryAfter};
+pub use moments::Moment;
 pub use rows::{Author, Row};
 pub use server::Listening;
 pub use world::{Options, World};
