@@ -119,7 +119,7 @@ impl fmt::Display for Obstacle {
             Self::NoSharedMemory => {
                 "its file system cannot share memory, as network file systems cannot"
             }
-            Self::InputOutput => "input/output error; look after the disk",
+            Self::InputOutput => "input/output error; dmesg may say more",
             Self::Unexpected(code) => return write!(f, "SQLite says {code}"),
         })
     }
