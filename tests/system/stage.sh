@@ -19,7 +19,8 @@ leave_stage() {
     [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null || true
     [[ -z $sendgrid ]] || kill -KILL "$sendgrid" 2>/dev/null || true
     wait 2>/dev/null || true
-    findmnt --list --noheadings --output TARGET | grep "^$work/" | tac | xargs --no-run-if-empty umount --lazy
+    findmnt --list --noheadings --output TARGET | awk -v below="$work/" 'index($0, below) == 1' | tac |
+        xargs --no-run-if-empty umount --lazy
     rm -rf --one-file-system "$work"
 }
 
