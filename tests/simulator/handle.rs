@@ -14,6 +14,7 @@ use super::answer::Behaviour;
 use super::fault::Rule;
 use super::history::{Event, History};
 use super::limiter::RateLimit;
+use super::moments::Moment;
 use super::rows::{Change, Row};
 use super::server::{self, Listening, Port, Shared};
 use super::tls::{Identity, Tls};
@@ -157,6 +158,11 @@ impl Simulator {
     pub fn present(&self, identity: Identity) {
         let tls = self.shared.tls().expect("it was started with TLS");
         tls.present(identity);
+    }
+
+    /// Calls this at each [`Moment`] of each POST of a certificate from now on, in the course of the request.
+    pub fn on_post(&self, call: impl Fn(Moment, Fingerprint) + Send + Sync + 'static) {
+        self.shared.set_on_post(Arc::new(call));
     }
 
     /// Sets the rate limit; none sends no headers, either.

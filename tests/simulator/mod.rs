@@ -42,6 +42,7 @@
 //! - [`Rule`]: one [`Fault`] for the requests it matches: the next POST, the third list, everything about one
 //!   fingerprint, one request in ten. A fault says what becomes of the change ([`Commit`]) apart from what the client
 //!   gets to see ([`Reply`]).
+//! - [`Moment`]: [`Simulator::on_post`] calls the test on receipt of a POST, before its answer and after it.
 //! - [`Listening`]: connections refused, or accepted and never served.
 //! - [`Identity`]: over TLS, with an authority of its own, as itself or as somebody whom nobody should believe.
 //! - By hand, as another administrator would: [`Simulator::add_row`], [`Simulator::remove_row`],
@@ -58,8 +59,9 @@
 //!
 //! `server` has the sockets and the bytes, `tls` who it says it is, `world` the order in which a request is judged,
 //! `accounts` who may ask, `endpoints` what SendGrid would do, `answer` how that looks on the wire, `fault` what goes
-//! wrong, `limiter` the rate limit, `rows` the stored certificates, `history` the record and `oracle` the verdict. Only
-//! `Fingerprint` is shared with the daemon: all else is read and written by other code than the one it tests.
+//! wrong, `limiter` the rate limit, `moments` the places where a test steps in, `rows` the stored certificates, `history`
+//! the record and `oracle` the verdict. Only `Fingerprint` is shared with the daemon: all else is read and written by other
+//! code than the one it tests.
 
 #![allow(
     dead_code,
@@ -77,6 +79,7 @@ mod fault;
 mod handle;
 mod history;
 mod limiter;
+mod moments;
 mod oracle;
 mod request;
 mod rows;
@@ -95,6 +98,7 @@ pub use fault::{Commit, Fault, Reply, Rule};
 pub use handle::{Simulator, TimedOut};
 pub use history::{Event, Exchange, History};
 pub use limiter::{RateLimit, ResetStyle, RetryAfter};
+pub use moments::Moment;
 pub use rows::{Author, Row};
 pub use server::Listening;
 pub use tls::Identity;

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::fault::Reply;
+use super::moments::{Moment, OnPost, Watched};
 use super::request::Request;
 use super::tls::Tls;
 use super::world::{Late, World};
@@ -48,8 +49,9 @@ pub struct Shared {
     tls: Option<Tls>,
     /// Counts changes, for whoever waits for one.
     changes: watch::Sender<u64>,
-    /// Changes that take effect later, whoever still waits for an answer.
+    /// Changes that take effect later, whoever still waits for an answer; and what is told after an answer.
     late: Mutex<JoinSet<()>>,
+    on_post: Mutex<Option<OnPost>>,
 }
 
 impl Shared {
@@ -59,7 +61,26 @@ impl Shared {
             tls,
             changes: watch::Sender::new(0),
             late: Mutex::default(),
+            on_post: Mutex::default(),
         }
+    }
+
+    /// Calls this at each moment of each POST from now on.
+    pub fn set_on_post(&self, on_post: OnPost) {
+        *lock(&self.on_post) = Some(on_post);
+    }
+
+    fn watched(&self, request: &Request) -> Option<Watched> {
+        let on_post = lock(&self.on_post).clone()?;
+        Watched::new(on_post, request)
+    }
+
+    /// Tells of the answer that is about to be returned: the connection's task writes it before another one gets on.
+    fn tell_answered(&self, post: Watched) {
+        lock(&self.late).spawn(async move {
+            tokio::task::yield_now().await;
+            post.tell(Moment::Answered);
+        });
     }
 
     /// Looks at the world.
@@ -261,8 +282,12 @@ async fn respond(
         return Ok(response);
     };
     request.body = body.to_bytes().to_vec();
+    let post = shared.watched(&request);
+    let tell = |moment| post.iter().for_each(|it| it.tell(moment));
+    tell(Moment::Received);
     let verdict = shared.change(|world| world.judge(&request));
     let committed = verdict.late.map(|late| shared.commit_late(late));
+    tell(Moment::Decided);
     match verdict.reply {
         reply @ (Reply::CutBody
         | Reply::Close
@@ -274,19 +299,20 @@ async fn respond(
         | Reply::EndlessHeaders) => {
             // It is only refused if the connection has ended already.
             break_off.send((verdict.answer, reply)).await.ok();
-            std::future::pending().await
+            return std::future::pending().await;
         }
         Reply::Usual | Reply::EmptyBody | Reply::HtmlBody | Reply::InvalidJson | Reply::List(_) => {
             if let Some(committed) = committed {
                 // It only fails when the simulator ends.
                 committed.await.ok();
             }
-            Ok(response_of(verdict.answer))
         }
-        Reply::Status(_) | Reply::TemporaryBlock | Reply::Custom { .. } | Reply::Redirect(_) => {
-            Ok(response_of(verdict.answer))
-        }
+        Reply::Status(_) | Reply::TemporaryBlock | Reply::Custom { .. } | Reply::Redirect(_) => {}
     }
+    if let Some(post) = post {
+        shared.tell_answered(post);
+    }
+    Ok(response_of(verdict.answer))
 }
 
 #[expect(

@@ -71,6 +71,19 @@ pub enum LedgerError {
     },
 }
 
+impl LedgerError {
+    /// Whether room on the disk is all that is missing.
+    pub(super) const fn is_for_want_of_room(&self) -> bool {
+        matches!(
+            self,
+            Self::NotWritable {
+                obstacle: Obstacle::NoSpace,
+                ..
+            }
+        )
+    }
+}
+
 /// What stands in the way of reading or writing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Obstacle {
@@ -97,8 +110,8 @@ pub enum Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoSpace => "no space left",
-            Self::ReadOnly => "read-only file system",
+            Self::NoSpace => "no space left; make room there",
+            Self::ReadOnly => "read-only file system; mount it for writing",
             Self::Permission => "permission denied",
             Self::NoDirectory => "no such directory",
             Self::Locked => "another program keeps it locked",
@@ -106,7 +119,7 @@ impl fmt::Display for Obstacle {
             Self::NoSharedMemory => {
                 "its file system cannot share memory, as network file systems cannot"
             }
-            Self::InputOutput => "input/output error",
+            Self::InputOutput => "input/output error; dmesg may say more",
             Self::Unexpected(code) => return write!(f, "SQLite says {code}"),
         })
     }

@@ -58,11 +58,13 @@ impl InstanceLock {
                 holder: read_holder(&file),
             });
         }
-        // Always the same length, in place: this needs no new block on a full disk.
+        // Always the same length, in place: on most file systems this needs no new block of a full disk. Where it does,
+        // the lock holds without a name.
         let line = format!("{:<10}\n", std::process::id());
-        file.write_all(line.as_bytes())
-            .map_err(|it| not_writable(&it))?;
-        Ok(Self { _file: file })
+        match file.write_all(line.as_bytes()) {
+            Err(error) if Obstacle::from(&error) != Obstacle::NoSpace => Err(not_writable(&error)),
+            _ => Ok(Self { _file: file }),
+        }
     }
 }
 

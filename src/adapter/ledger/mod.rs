@@ -44,10 +44,10 @@ pub struct Ledger {
     connection: Connection,
     path: PathBuf,
     read: ReadCertificate,
-    /// The files that were opened for writing.
+    /// The files that were opened for writing; none for reading, or while the disk is full.
     files: Vec<FileIdentity>,
-    /// Given back after the connection is closed: fields are dropped in order.
-    _lock: Option<lock::InstanceLock>,
+    /// Given back after the connection is closed: fields are dropped in order. None for reading.
+    lock: Option<lock::InstanceLock>,
 }
 
 /// An integration that the ledger has something about.
@@ -174,6 +174,9 @@ impl Ledger {
         &mut self,
         work: impl FnOnce(&Connection) -> Result<(), Fault>,
     ) -> Result<(), LedgerError> {
+        if self.files.is_empty() && self.lock.is_some() {
+            self.catch_up()?;
+        }
         // What goes into a file that nobody will find again is not durable.
         if !self.files.iter().all(FileIdentity::is_there) {
             return Err(LedgerError::NotWritable {

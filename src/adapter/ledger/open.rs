@@ -27,6 +27,9 @@ impl Ledger {
     /// Opens the ledger of this directory and keeps everybody else out. Directory and ledger are made if there are
     /// none; an older ledger is brought up to date.
     ///
+    /// If the disk is full, a ledger that is there is opened all the same: what it holds can be read, and a save works
+    /// as soon as there is room.
+    ///
     /// `read` reads a certificate from its DER.
     ///
     /// # Errors
@@ -36,32 +39,41 @@ impl Ledger {
         make(directory, None)?;
         let lock = InstanceLock::take(directory)?;
         make(directory, Some(&path))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let prepare = || -> Result<(Connection, Version), Fault> {
-            let mut connection = Connection::open_with_flags(&path, flags)?;
-            // What turns out not to be ours is closed as it was found.
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            let version = ready(&connection)?;
-            if matches!(version, Version::Known(_)) {
-                check_pages(&connection)?;
-                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-                write_ahead(&connection)?;
-                migrate(&mut connection)?;
+        let (connection, files) = match connect_writing(&path) {
+            Err(error) if error.is_for_want_of_room() => {
+                (connect_meanwhile(&path).map_err(|_| error)?, Vec::new())
             }
-            Ok((connection, version))
+            other => other?,
         };
-        let (connection, version) = prepare().map_err(|it| it.while_writing(&path))?;
-        if let Version::Newer { written_by } = version {
-            return Err(LedgerError::Newer { path, written_by });
-        }
-        let files = [path.clone(), beside(&path, "-wal")].map(FileIdentity::of);
         Ok(Self {
             connection,
             path,
             read,
-            files: files.into(),
-            _lock: Some(lock),
+            files,
+            lock: Some(lock),
         })
+    }
+
+    /// Opens for writing what was opened on a full disk. Nobody else wrote to it meanwhile: the lock was held.
+    ///
+    /// # Errors
+    /// `NotWritable` while the disk is full; the ledger can still be read.
+    pub(super) fn catch_up(&mut self) -> Result<(), LedgerError> {
+        let in_memory = Connection::open_in_memory();
+        let nothing = in_memory.map_err(|it| Fault::from(it).while_writing(&self.path))?;
+        // The old connection goes before the new one comes: to close a file gives back all locks of the process on it.
+        drop(std::mem::replace(&mut self.connection, nothing));
+        match connect_writing(&self.path) {
+            Ok((connection, files)) => {
+                self.connection = connection;
+                self.files = files;
+                Ok(())
+            }
+            Err(error) => {
+                self.connection = connect_meanwhile(&self.path)?;
+                Err(error)
+            }
+        }
     }
 
     /// Opens the ledger of this directory for reading, whether or not an instance holds it. Nothing is made or written,
@@ -96,11 +108,48 @@ impl Ledger {
                 path,
                 read,
                 files: Vec::new(),
-                _lock: None,
+                lock: None,
             }),
             Version::Newer { written_by } => Err(LedgerError::Newer { path, written_by }),
         }
     }
+}
+
+/// A connection for keeps, and the files it writes to.
+fn connect_writing(path: &Path) -> Result<(Connection, Vec<FileIdentity>), LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let prepare = || -> Result<(Connection, Version), Fault> {
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        // What turns out not to be ours is closed as it was found.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let version = ready(&connection)?;
+        if matches!(version, Version::Known(_)) {
+            check_pages(&connection)?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+            write_ahead(&connection)?;
+            migrate(&mut connection)?;
+        }
+        Ok((connection, version))
+    };
+    let (connection, version) = prepare().map_err(|it| it.while_writing(path))?;
+    if let Version::Newer { written_by } = version {
+        let path = path.to_owned();
+        return Err(LedgerError::Newer { path, written_by });
+    }
+    let files = [path.to_owned(), beside(path, "-wal")].map(FileIdentity::of);
+    Ok((connection, files.into()))
+}
+
+/// A connection for as long as the disk is full: it reads what this program wrote.
+fn connect_meanwhile(path: &Path) -> Result<Connection, LedgerError> {
+    let prepare = || {
+        let connection = connect_reading(path)?;
+        match ready(&connection)? {
+            Version::Known(schema::VERSION) => Ok(connection),
+            _ => Err(Fault::Content("it was not finished".to_owned())),
+        }
+    };
+    prepare().map_err(|it| it.while_reading(path))
 }
 
 /// Makes the directory, or the empty file that SQLite then fills: for this user alone, which the files that SQLite puts

@@ -410,7 +410,7 @@ fn a_failed_save_stores_nothing_and_the_next_one_works_when_there_is_space() {
     let path = ledger.path.display();
     assert_eq!(
         error.to_string(),
-        format!("cannot write {path}: no space left")
+        format!("cannot write {path}: no space left; make room there")
     );
     assert_eq!(ledger.load(okta()).unwrap(), intent(0));
     assert_eq!(ledger.history(&everything()).unwrap().total, 1);
