@@ -155,7 +155,7 @@ impl Generation {
         };
         if timeout(FIRST_LOOK, all).await.is_err() {
             tracing::warn!(
-                "Ready without a first look at every directory: a file system does not answer"
+                "Ready without a first look at every directory: one takes longer than 30 s"
             );
         }
     }

@@ -41,7 +41,7 @@ pub struct LookRequest {
     pub reply: oneshot::Sender<Sight>,
 }
 
-/// How long a pass waits for the answer; longer than any look.
+/// How long a pass waits for the answer: longer than a look needs to be taken for hung.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How soon to look again where nothing could be seen; a step of a swap by hand may have been seen alone.
@@ -93,7 +93,7 @@ pub struct SourceTask {
 /// Asks a source for a fresh look.
 ///
 /// # Errors
-/// The directory cannot be read, or its file system does not answer.
+/// The directory cannot be read, its file system does not answer, or the look takes too long to wait for.
 pub async fn ask_for_look(
     source: &mpsc::Sender<LookRequest>,
     name: &IntegrationName,
@@ -112,7 +112,7 @@ pub async fn ask_for_look(
     match timeout(ANSWER_TIMEOUT, asked).await {
         Ok(Some(sight)) => sight,
         Ok(None) => unanswered("nobody looks at it any more"),
-        Err(_) => unanswered("its file system does not answer"),
+        Err(_) => unanswered("a look at it takes longer than 30 s"),
     }
 }
 
@@ -261,7 +261,7 @@ impl SourceTask {
     ) {
         let started = Instant::now();
         let Glance { stand, sight } = tokio::select! {
-            glance = state.eye.look() => glance,
+            glance = state.eye.look(|| self.pulse.beat(SILENCE)) => glance,
             () = raised(&self.stop) => return,
         };
         self.metrics.looked(started.elapsed());

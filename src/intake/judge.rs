@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use num_bigint::BigUint;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_parser::extensions::GeneralName;
 
 use super::der::{Reading, SERIAL_LIMIT, not_der};
 use super::public_key::PublicKey;
@@ -90,7 +90,6 @@ struct Facts<'a> {
     basic_constraints: Option<BasicConstraints>,
     key_usage: Option<KeyUsage>,
     extended_key_usage: Option<ExtendedKeyUsage>,
-    subject_alt_name: Option<SubjectAltName>,
     unreadable_extension: bool,
 }
 
@@ -100,7 +99,6 @@ impl<'a> Facts<'a> {
         let basic_constraints = tbs.get::<BasicConstraints>();
         let key_usage = tbs.get::<KeyUsage>();
         let extended_key_usage = tbs.get::<ExtendedKeyUsage>();
-        let subject_alt_name = tbs.get::<SubjectAltName>();
         Self {
             reading,
             key: PublicKey::of(reading.parsed.public_key()),
@@ -110,7 +108,6 @@ impl<'a> Facts<'a> {
             basic_constraints: basic_constraints.ok().flatten().map(|it| it.1),
             key_usage: key_usage.ok().flatten().map(|it| it.1),
             extended_key_usage: extended_key_usage.ok().flatten().map(|it| it.1),
-            subject_alt_name: subject_alt_name.ok().flatten().map(|it| it.1),
         }
     }
 
@@ -258,9 +255,10 @@ fn is_for_a_web_server(facts: &Facts<'_>) -> bool {
         .extended_key_usage
         .as_ref()
         .is_some_and(|it| it.0.iter().any(|oid| oid.to_string() == SERVER_AUTH));
-    let has_dns_name = facts.subject_alt_name.as_ref().is_some_and(|it| {
-        it.0.iter()
-            .any(|name| matches!(name, GeneralName::DnsName(_)))
+    let subject_alt_name = facts.reading.parsed.subject_alternative_name();
+    let has_dns_name = subject_alt_name.ok().flatten().is_some_and(|it| {
+        let mut names = it.value.general_names.iter();
+        names.any(|name| matches!(name, GeneralName::DNSName(_)))
     });
     for_servers && has_dns_name
 }

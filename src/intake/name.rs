@@ -3,6 +3,8 @@
 use x509_parser::asn1_rs::Tag;
 use x509_parser::prelude::{AttributeTypeAndValue, X509Name};
 
+use super::tlv;
+
 /// More of a name is never shown.
 const PARTS: usize = 64;
 
@@ -19,6 +21,15 @@ pub(super) fn text(name: &X509Name<'_>) -> String {
         })
         .collect();
     parts.join(", ")
+}
+
+/// Whether the attributes of each part stand in ascending order, as DER demands of a SET OF (X.690, 11.6).
+pub(super) fn is_in_order(name: &X509Name<'_>) -> bool {
+    let parts = tlv::expect(name.as_raw(), tlv::SEQUENCE).map(|(parts, _)| tlv::elements(parts));
+    parts.into_iter().flatten().all(|part| {
+        let attributes = tlv::expect(part, tlv::SET).map(|(content, _)| tlv::elements(content));
+        attributes.into_iter().flatten().is_sorted_by(|a, b| a < b)
+    })
 }
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
@@ -60,10 +71,10 @@ fn value(attribute: &AttributeTypeAndValue<'_>) -> String {
 
 fn escape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
-    for (index, character) in value.chars().enumerate() {
-        let at_edge = index == 0 || index + 1 == value.chars().count();
+    for (at, character) in value.char_indices() {
+        let at_edge = at == 0 || at + character.len_utf8() == value.len();
         if matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
-            || (character == '#' && index == 0)
+            || (character == '#' && at == 0)
             || (character == ' ' && at_edge)
         {
             out.push('\\');
@@ -71,4 +82,50 @@ fn escape(value: &str) -> String {
         out.push(character);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use x509_parser::prelude::FromDer as _;
+
+    use super::*;
+    use crate::intake::forge::{element, oid, sequence};
+
+    /// A name of one part with these common names.
+    fn of_one_part(common_names: &[&str]) -> Vec<u8> {
+        let attributes = common_names
+            .iter()
+            .map(|it| sequence(&[&oid("2.5.4.3"), &element(12, it.as_bytes())]));
+        sequence(&[&element(tlv::SET, &attributes.collect::<Vec<_>>().concat())])
+    }
+
+    #[test]
+    fn attributes_stand_in_the_order_of_their_bytes_and_none_twice() {
+        for (common_names, expected) in [
+            (&["a"][..], true),
+            (&["a", "b", "c"], true),
+            (&["b", "aa"], true),
+            (&["a", "c", "b"], false),
+            (&["aa", "b"], false),
+            (&["a", "a"], false),
+        ] {
+            let name = of_one_part(common_names);
+            let (_, name) = X509Name::from_der(&name).unwrap();
+            assert_eq!(is_in_order(&name), expected, "{common_names:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_ends_of_a_value_have_their_spaces_escaped() {
+        for (value, expected) in [
+            (" a b ", "\\ a b\\ "),
+            ("a ü", "a ü"),
+            ("ü ", "ü\\ "),
+            ("#a#", "\\#a#"),
+            ("", ""),
+            (" ", "\\ "),
+        ] {
+            assert_eq!(escape(value), expected);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 /// A SEQUENCE.
 pub(super) const SEQUENCE: u8 = 0x30;
+/// A SET.
+pub(super) const SET: u8 = 0x31;
 /// An INTEGER.
 pub(super) const INTEGER: u8 = 0x02;
 
@@ -50,6 +52,16 @@ pub(super) fn expect(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         .ok()
         .filter(|it| it.tag == tag)
         .map(|it| (it.content, it.rest))
+}
+
+/// The elements that `bytes` consist of, each with its header; up to the first that is none.
+pub(super) fn elements(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let rest = read(bytes).ok()?.rest;
+        let (element, _) = bytes.split_at_checked(bytes.len() - rest.len())?;
+        bytes = rest;
+        Some(element)
+    })
 }
 
 fn long_length(digits: &[u8]) -> Result<usize, Fault> {

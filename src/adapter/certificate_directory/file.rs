@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
@@ -136,15 +137,19 @@ pub(super) enum Opened {
 #[derive(Debug)]
 pub(super) struct Reader {
     judge: Judge,
-    reads: AtomicU64,
+    reads: Arc<AtomicU64>,
 }
 
 impl Reader {
     pub(super) fn new(judge: Judge) -> Self {
         Self {
             judge,
-            reads: AtomicU64::new(0),
+            reads: Arc::default(),
         }
+    }
+
+    pub(super) fn count_in(&mut self, reads: Arc<AtomicU64>) {
+        self.reads = reads;
     }
 
     pub(super) fn reads(&self) -> u64 {

@@ -18,6 +18,8 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 pub use access::{PathJudge, Trusted, UnknownName};
@@ -127,6 +129,13 @@ impl CertificateDirectory {
             reader: Reader::new(judge),
             known: BTreeMap::new(),
         })
+    }
+
+    /// The same, counting the files it reads where others see it, even during a look.
+    #[must_use]
+    pub fn counting(mut self, reads: Arc<AtomicU64>) -> Self {
+        self.reader.count_in(reads);
+        self
     }
 
     /// The directory as configured.

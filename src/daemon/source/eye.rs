@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::Sight;
 use crate::adapter::certificate_directory::{CertificateDirectory, DirectorySettings};
@@ -16,7 +17,8 @@ use crate::domain::text::printable_path;
 use crate::domain::{Look, Moment, SourceError};
 use crate::intake::judge_file;
 
-/// The longest a look may take before it is taken for hung, as on a network mount whose server is gone.
+/// How long a look may read no file before it is taken for hung, as on a network mount whose server is gone. A look at a
+/// thousand files may take longer on a slow machine, but reads them one by one.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long to wait for a look that is taken for hung already.
@@ -30,6 +32,8 @@ pub(super) struct Eye {
     route: Route,
     clock: Clock,
     directory: Option<CertificateDirectory>,
+    /// How many files were read so far.
+    reads: Arc<AtomicU64>,
     /// A look that was taken for hung.
     hung: Option<JoinHandle<Back>>,
 }
@@ -57,30 +61,27 @@ impl Eye {
             route,
             clock,
             directory: None,
+            reads: Arc::default(),
             hung: None,
         }
     }
 
-    /// One look. If it hangs it is left alone, and nothing is seen until it comes back.
-    pub(super) async fn look(&mut self) -> Glance {
-        let patience = if self.hung.is_some() {
-            HUNG_TIMEOUT
-        } else {
-            LOOK_TIMEOUT
-        };
-        let deadline = Instant::now() + patience;
+    /// One look. If it hangs it is left alone, and nothing is seen until it comes back; `alive` is called while it reads.
+    pub(super) async fn look(&mut self, alive: impl Fn()) -> Glance {
         loop {
-            let is_old = self.hung.is_some();
-            let mut job = self.hung.take().unwrap_or_else(|| self.start());
-            match timeout_at(deadline, &mut job).await {
-                Ok(Ok((directory, glance))) => {
+            let hung = self.hung.take();
+            let is_old = hung.is_some();
+            let patience = if is_old { HUNG_TIMEOUT } else { LOOK_TIMEOUT };
+            let mut job = hung.unwrap_or_else(|| self.start());
+            match attend(&mut job, patience, &self.reads, &alive).await {
+                Some(Ok((directory, glance))) => {
                     self.directory = directory;
                     if !is_old {
                         return glance;
                     }
                 }
-                Ok(Err(_)) => return self.blind("the look itself stopped"),
-                Err(_) => {
+                Some(Err(_)) => return self.blind("the look itself stopped"),
+                None => {
                     self.hung = Some(job);
                     return self.blind("its file system does not answer");
                 }
@@ -95,11 +96,12 @@ impl Eye {
             self.route.clone(),
         );
         let mut directory = self.directory.take();
+        let reads = Arc::clone(&self.reads);
         let now = self.clock.now();
         tokio::task::spawn_blocking(move || {
             // The watch comes before the look, so that a change in between is found by the look.
             let stand = watch.map(|it| it.stand(&route));
-            let sight = look(&mut directory, settings, &now).map(Arc::new);
+            let sight = look(&mut directory, settings, reads, &now).map(Arc::new);
             (directory, Glance { stand, sight })
         })
     }
@@ -112,9 +114,29 @@ impl Eye {
     }
 }
 
+/// What comes of a job, which is waited for while it reads: none if it read nothing for as long as `patience`.
+async fn attend<T>(
+    job: &mut (impl Future<Output = T> + Unpin),
+    patience: Duration,
+    reads: &AtomicU64,
+    alive: impl Fn(),
+) -> Option<T> {
+    loop {
+        let before = reads.load(Ordering::Relaxed);
+        if let Ok(done) = timeout(patience, &mut *job).await {
+            return Some(done);
+        }
+        if reads.load(Ordering::Relaxed) == before {
+            return None;
+        }
+        alive();
+    }
+}
+
 fn look(
     known: &mut Option<CertificateDirectory>,
     settings: DirectorySettings,
+    reads: Arc<AtomicU64>,
     now: &Moment,
 ) -> Result<Look, SourceError> {
     let directory = match known {
@@ -123,7 +145,7 @@ fn look(
             let path = settings.directory.clone();
             let directory = CertificateDirectory::new(settings, judge_file)
                 .map_err(|it| unreadable(&path, &it.to_string()))?;
-            none.insert(directory)
+            none.insert(directory.counting(reads))
         }
     };
     directory.look(now)
@@ -133,5 +155,37 @@ pub(super) fn unreadable(path: &Path, why: &str) -> SourceError {
     SourceError::Unreadable {
         path: printable_path(path),
         why: why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// What comes of a job that reads these many files, one in so many seconds, and how often it was found alive.
+    async fn attended(files: u64, secs_each: u64) -> (Option<()>, u64) {
+        let (reads, beats) = (AtomicU64::new(0), AtomicU64::new(0));
+        let mut job = pin!(async {
+            for _ in 0..files {
+                sleep(Duration::from_secs(secs_each)).await;
+                reads.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let alive = || {
+            beats.fetch_add(1, Ordering::Relaxed);
+        };
+        let done = attend(&mut job, LOOK_TIMEOUT, &reads, alive).await;
+        (done, beats.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_is_waited_for_while_it_reads_and_taken_for_hung_when_it_does_not() {
+        assert_eq!(attended(3, 1).await, (Some(()), 0));
+        assert_eq!(attended(10, 15).await, (Some(()), 7), "150 s in all");
+        assert_eq!(attended(1, 25).await, (None, 0));
     }
 }
