@@ -1,17 +1,17 @@
 //! The snapshot before anything was looked at: what the ledger knew last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::sendgrid::KeySource;
 use crate::config::{AccountSettings, IntegrationSettings, Settings};
-use crate::domain::{AccountName, IntegrationName, Moment};
+use crate::domain::{AccountName, IntegrationId, IntegrationName, Moment};
 use crate::plan::book::Book;
 use crate::plan::rollover::{Inputs, plan};
 use crate::view::snapshot::{
-    AccountSnapshot, IntegrationSnapshot, ReloadSnapshot, ScheduleSnapshot, Snapshot,
-    SourceSnapshot,
+    AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, ReloadSnapshot,
+    ScheduleSnapshot, Snapshot, SourceSnapshot,
 };
 
 /// What can be told from the ledger alone. `is_live`: a daemon is about to stand behind it.
@@ -32,6 +32,7 @@ pub fn opening(
         )?;
         integrations.insert(name.clone(), from_book(name, integration, &book, now));
     }
+    let orphans = ledger.map_or_else(|| Ok(Vec::new()), |it| orphans(settings, it))?;
     let compared = integrations.values().filter_map(|it| it.compared_at).max();
     let accounts = settings
         .accounts
@@ -48,6 +49,7 @@ pub fn opening(
         host: host(),
         is_live,
         integrations,
+        orphans,
         accounts,
         ledger_failure: None,
         schedule: ScheduleSnapshot::default(),
@@ -56,6 +58,43 @@ pub fn opening(
             succeeded_at: now.wall,
         },
     })
+}
+
+/// What the ledger still has of integrations that are no longer configured.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn orphans(settings: &Settings, ledger: &Ledger) -> Result<Vec<Orphan>, LedgerError> {
+    let configured: BTreeSet<IntegrationId> = settings
+        .integrations
+        .values()
+        .map(|it| it.integration_id)
+        .collect();
+    let mut orphans = Vec::new();
+    for known in ledger.known_integrations()? {
+        if configured.contains(&known.id) {
+            continue;
+        }
+        let book = ledger.load(known.id)?;
+        let certificates: Vec<OrphanCertificate> = book
+            .beliefs
+            .iter()
+            .map(|(fingerprint, belief)| OrphanCertificate {
+                fingerprint: *fingerprint,
+                certificate: belief.certificate.clone(),
+                id: belief.id().cloned(),
+            })
+            .collect();
+        if !certificates.is_empty() {
+            orphans.push(Orphan {
+                integration_id: known.id,
+                name: known.name,
+                account: known.account,
+                certificates,
+            });
+        }
+    }
+    Ok(orphans)
 }
 
 /// The same daemon under a new configuration: what is known of an integration stays known.

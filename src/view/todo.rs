@@ -119,7 +119,8 @@ fn of_integration(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) ->
         | Concern::Ledger
         | Concern::Stale
         | Concern::Starting
-        | Concern::Waits => Vec::new(),
+        | Concern::Waits
+        | Concern::Paused => Vec::new(),
     }
 }
 
