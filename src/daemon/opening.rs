@@ -8,7 +8,8 @@ use crate::adapter::sendgrid::KeySource;
 use crate::config::{AccountSettings, IntegrationSettings, Settings};
 use crate::domain::{AccountName, IntegrationId, IntegrationName, Moment};
 use crate::plan::book::Book;
-use crate::plan::rollover::{Inputs, plan};
+use crate::plan::retire::Block;
+use crate::plan::rollover::{Inputs, Item, plan};
 use crate::view::snapshot::{
     AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, ReloadSnapshot,
     ScheduleSnapshot, Snapshot, SourceSnapshot,
@@ -142,6 +143,11 @@ fn from_book(
         is_skewed: false,
         now,
     };
+    let imagined = || {
+        let mut plan = plan(&inputs);
+        plan.items.iter_mut().for_each(unjudge);
+        Arc::new(plan)
+    };
     IntegrationSnapshot {
         name: name.clone(),
         account: settings.account.clone(),
@@ -149,7 +155,7 @@ fn from_book(
         mode: settings.policy.mode,
         directory: settings.directory.directory.clone(),
         expiry: settings.policy.expiry,
-        plan: book.first_list.map(|_| Arc::new(plan(&inputs))),
+        plan: book.first_list.map(|_| imagined()),
         source: SourceSnapshot {
             look: None,
             looked_at: None,
@@ -162,6 +168,18 @@ fn from_book(
         failure: None,
         last_change: None,
     }
+}
+
+/// Nobody has looked at the source yet: it is not down, and what the configuration makes of an old certificate is not
+/// known before a look.
+fn unjudge(item: &mut Item) {
+    let retirement = item.retirement.take();
+    item.retirement = retirement
+        .filter(|it| it.ordered || it.again)
+        .map(|mut it| {
+            it.blocks.retain(|block| *block != Block::SourceDown);
+            it
+        });
 }
 
 fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {

@@ -40,10 +40,7 @@ pub(super) fn conditions(
         return Vec::new();
     }
     let judged = item.retirement.as_ref();
-    let mut blocks = judged.map_or_else(|| expected(it, item, policy, now), |it| it.blocks.clone());
-    if !it.is_live {
-        blocks.retain(|it| *it != Block::SourceDown); // nobody has looked
-    }
+    let blocks = judged.map_or_else(|| expected(it, item, policy, now), |it| it.blocks.clone());
     let judge = Judge {
         it,
         item,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::text::{count, printable};
 use crate::domain::{Certificate, Fingerprint, Timestamp};
-use crate::plan::book::{Belief, Book, Standing, Word};
+use crate::plan::book::{Belief, Book, HoldKind, Standing, Word};
 use crate::plan::entry::{Entry, What};
 use crate::plan::policy::{Policy, RetireAction};
 use crate::plan::retire::How;
@@ -119,6 +119,8 @@ fn state(it: &Explained) -> &'static str {
             Word::Denied => State::Denied.word(),
             Word::Acknowledged => State::Acknowledged.word(),
         },
+        (None, Some(it)) if it.hold.is_some() => State::Held.word(),
+        (None, Some(it)) if it.is_wanted() => "seen",
         (None, _) => "gone",
     }
 }
@@ -179,6 +181,14 @@ fn remembered(it: &Explained) -> &'static str {
     let Some(belief) = it.belief() else {
         return "in no file and not at SendGrid; only the history knows it";
     };
+    if belief.is_wanted() {
+        return match belief.hold.as_ref().map(|it| it.kind) {
+            Some(HoldKind::Approval) => "in a file, and waits for approval",
+            Some(HoldKind::Pin) => "in a file, and waits for a pin or approval",
+            Some(HoldKind::KeyBudget) => "in a file, and held: too many new keys in a day",
+            None => "in a file, and not at SendGrid",
+        };
+    }
     match (&belief.standing, belief.certificate.is_some()) {
         (_, false) => "decided about before it was seen; in no file and not at SendGrid",
         (Standing::Retired { .. }, _) => {
@@ -278,7 +288,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{CertificateId, Credit, Look};
-    use crate::plan::book::InSource;
+    use crate::plan::book::{Hold, InSource};
     use crate::plan::policy::RetireWhen;
     use crate::plan::retire::Block;
     use crate::plan::why::Why;
@@ -355,7 +365,10 @@ mod tests {
     fn one_life_and_what_blocks_its_end() {
         let mut it = adfs_explained(item(State::Trusted, &adfs()));
         it.policy.as_mut().unwrap().retire.when = RetireWhen::Absent;
-        check(&it, WIDE, &expect![[r#"
+        check(
+            &it,
+            WIDE,
+            &expect![[r#"
             adfs, faee618c2cd6e62b, CN=ADFS Signing - sts.example.com: trusted, until 2026-12-14 (19 d)
 
               2025-11-24 10:02  seen in adfs-2026.cer (adfs-drop)
@@ -369,8 +382,12 @@ mod tests {
                                   ✗ its file has been gone for 14 d              faee618c.pem is still there
                                   ✗ retire.action allows it                      it is "keep": only reported
                                   ✓ another one of ours is trusted for 7 d more
-        "#]]);
-        check(&it, NARROW_ASCII, &expect![[r#"
+        "#]],
+        );
+        check(
+            &it,
+            NARROW_ASCII,
+            &expect![[r#"
             adfs, faee618c2cd6e62b, CN=ADFS Signing - sts.example.com: trusted, until 2026-12-14 (19 d)
 
               2025-11-24 10:02  seen in adfs-2026.cer (adfs-drop)
@@ -387,7 +404,8 @@ mod tests {
                                   x retire.action allows it
                                     it is "keep": only reported
                                   ok another one of ours is trusted for 7 d more
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -438,7 +456,10 @@ mod tests {
             credit: Credit::begin(&moment(now())),
         };
         it.earlier = 3;
-        check(&it, WIDE, &expect![[r#"
+        check(
+            &it,
+            WIDE,
+            &expect![[r#"
             adfs, faee618c2cd6e62b, CN=ADFS Signing - sts.example.com: superseded, until 2026-12-14 (19 d)
 
               …                 3 earlier entries: sso-certd history
@@ -456,7 +477,8 @@ mod tests {
                                   · no other one has gone for a day              from 21:40 UTC on
                                   · everything that is to be added is there      what is to be added comes first
                                   ✗ nobody has paused it                         paused
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -470,7 +492,10 @@ mod tests {
         old.retirement.as_mut().unwrap().ordered = true;
         let mut it = adfs_explained(old.clone());
         it.plan = Some(Arc::new(plan(vec![old], &Look::default(), now())));
-        check(&it, WIDE, &expect![[r#"
+        check(
+            &it,
+            WIDE,
+            &expect![[r#"
             adfs, faee618c2cd6e62b, CN=ADFS Signing - sts.example.com: trusted, until 2026-12-14 (19 d)
 
               2025-11-24 10:02  seen in adfs-2026.cer (adfs-drop)
@@ -482,7 +507,8 @@ mod tests {
               then              leaves SendGrid when two things are true
                                   ✓ a person orders it                           a person did
                                   ✗ another one of ours is trusted for 7 d more  there is none
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -490,13 +516,17 @@ mod tests {
         let held = because(State::Held, &adfs(), Why::NeedsApproval);
         let mut it = adfs_explained(held);
         it.history.truncate(1);
-        check(&it, WIDE, &expect![[r#"
+        check(
+            &it,
+            WIDE,
+            &expect![[r#"
             adfs, faee618c2cd6e62b, CN=ADFS Signing - sts.example.com: held, until 2026-12-14 (19 d)
 
               2025-11-24 10:02  seen in adfs-2026.cer (adfs-drop)
               today             waits for approval
               then              approve or deny, by 2026-11-29
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -504,21 +534,25 @@ mod tests {
         let mut gone = adfs_explained(item(State::Trusted, &okta()));
         let belief = gone.book.beliefs.get_mut(&adfs().fingerprint()).unwrap();
         belief.standing = Standing::Retired { ordered: true };
+        belief.source = InSource::Never;
         let mut orphaned = gone.clone();
         (orphaned.policy, orphaned.plan) = (None, None);
-        let mut quiet = adfs_explained(retiring(
-            State::Superseded,
-            &adfs(),
-            None,
-            vec![Block::Keep, Block::SourceDown],
-        ));
+        let mut quiet = adfs_explained(item(State::Superseded, &adfs()));
         quiet.is_live = false;
+        let mut waits = adfs_explained(item(State::Trusted, &okta()));
+        let belief = waits.book.beliefs.get_mut(&adfs().fingerprint()).unwrap();
+        belief.standing = Standing::Seen;
+        belief.hold = Some(Hold {
+            since: moment(now()),
+            kind: HoldKind::Approval,
+        });
+        waits.is_live = false;
         let mut unseen = adfs_explained(item(State::Trusted, &okta()));
         unseen.book = Book::default();
         let mut word = Belief::unseen();
         word.word = Some(Word::Denied);
         unseen.book.beliefs.insert(unseen.fingerprint, word);
-        let mut all = [gone, orphaned, quiet, unseen];
+        let mut all = [gone, orphaned, quiet, waits, unseen];
         for it in &mut all {
             it.history.truncate(1);
         }
@@ -540,9 +574,14 @@ mod tests {
               2025-11-24 10:02  seen in adfs-2026.cer (adfs-drop)
               in the ledger     its file is gone and faee618c goes on (sso-certd does not run)
               then              leaves SendGrid when three things are true
-                                  ✓ it has been over for 7 d
+                                  · it has been over for 7 d                     from 2026-12-21
                                   ✗ retire.action allows it                      it is "keep": only reported
                                   ✓ another one of ours is trusted for 7 d more
+
+            adfs, faee618c2cd6e62b, CN=ADFS Signing - sts.example.com: held, until 2026-12-14 (19 d)
+
+              2025-11-24 10:02  seen in adfs-2026.cer (adfs-drop)
+              in the ledger     in a file, and waits for approval (sso-certd does not run)
 
             adfs, faee618c2cd6e62b: denied
 

@@ -127,9 +127,9 @@ impl Next<'_> {
     }
 }
 
-/// By when a person must act: `by 2026-11-29`.
+/// By when a person must act: `by 2026-11-29`; none while nobody must, and where every hour counts.
 pub(crate) fn by(outlook: &Outlook, now: Timestamp) -> Option<String> {
-    let deadline = outlook.deadline?;
+    let deadline = outlook.deadline.filter(|_| outlook.trusted > 0)?;
     Some(if deadline > now {
         format!("by {}", deadline.date())
     } else {

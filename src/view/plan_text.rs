@@ -300,7 +300,12 @@ fn no_trust(plan: &Plan, at: Timestamp) -> (Mark, String) {
             "no trust since {} UTC: {which} has ended and no successor is trusted",
             end.minute()
         ),
-        (None, _) => "no trust: SendGrid lists no valid certificate".to_owned(),
+        (None, Some(waiting)) => {
+            format!(
+                "no trust: SendGrid lists no valid certificate, and {waiting} waits for a person"
+            )
+        }
+        (None, None) => "no trust: SendGrid lists no valid certificate".to_owned(),
     };
     (Mark::Broken, text)
 }
@@ -464,7 +469,7 @@ mod tests {
                   = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
                 entra-eu
                   = stays   d624185339c1210b  until 2027-01-20; stays until a successor is trusted
-                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when a person approves it; in the source since 09:12 UTC; by 2026-11-29
+                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when a person approves it; in the source since 09:12 UTC; approve or deny, by 2026-11-29
                   ? leave   38d03ade2be3704f  at SendGrid since before our first look, in no file (inherited)
                 okta
                   = in step
@@ -743,7 +748,11 @@ mod tests {
                 now(),
             ),
         ]);
-        check(&report, WIDE, 2, &expect![[r#"
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
             entra-eu
               ~ disable 2c7dbee60f13bf8d  CN=old, 2024-01-01 to 2027-01-20
                         gone from the source, and its successor is trusted, each for long enough
@@ -761,7 +770,8 @@ mod tests {
 
             Plan: 0 to upload, 1 to disable, 1 to delete, 0 held for you, 2 later. Nothing has been changed.
             The daemon does this within seconds; by hand: sso-certd sync
-        "#]]);
+        "#]],
+        );
         let counts = plan_json(&report).counts;
         assert_eq!(
             (counts.upload, counts.disable, counts.delete, counts.later),
@@ -814,7 +824,11 @@ mod tests {
                 now(),
             ),
         ]);
-        check(&report, WIDE, 2, &expect![[r#"
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
             adfs
               ~ enable  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
                         a person makes it ours
@@ -832,7 +846,8 @@ mod tests {
 
             Plan: 1 to upload, 2 to enable, 0 to disable, 0 to delete, 0 held for you, 1 would be deleted (observe). Nothing has been changed.
             The daemon does this within seconds; by hand: sso-certd sync
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -856,20 +871,25 @@ mod tests {
             planned("entra-eu", Mode::Manage, vec![trusted(), waits], now()),
             paused,
         ]);
-        check(&report, WIDE, 0, &expect![[r#"
-            adfs
-              = stays   38d03ade2be3704f  until 2036-02-28
-              ! held    d49e9ef2931aaea1  waits for approval; in the source since 09:12 UTC; by 2026-11-29
-            entra-eu
-              = stays   38d03ade2be3704f  until 2036-02-28
-              · later   d49e9ef2931aaea1  goes up at 2026-11-24 21:40 UTC, if it is still there (hold-down)
-            okta
-              · paused by bob since 08:05 UTC; nothing is written
-              = stays   38d03ade2be3704f  until 2036-02-28
-              · held    d49e9ef2931aaea1  paused; nothing is written; in the source since 09:12 UTC
+        check(
+            &report,
+            WIDE,
+            0,
+            &expect![[r#"
+                adfs
+                  = stays   38d03ade2be3704f  until 2036-02-28
+                  ! held    d49e9ef2931aaea1  waits for approval; in the source since 09:12 UTC; approve or deny, by 2026-11-29
+                entra-eu
+                  = stays   38d03ade2be3704f  until 2036-02-28
+                  · later   d49e9ef2931aaea1  goes up at 2026-11-24 21:40 UTC, if it is still there (hold-down)
+                okta
+                  · paused by bob since 08:05 UTC; nothing is written
+                  = stays   38d03ade2be3704f  until 2036-02-28
+                  · held    d49e9ef2931aaea1  paused; nothing is written; in the source since 09:12 UTC
 
-            Plan: 0 to upload, 0 to disable, 0 to delete, 1 held for you, 1 paused, 1 later. Nothing has been changed.
-        "#]]);
+                Plan: 0 to upload, 0 to disable, 0 to delete, 1 held for you, 1 paused, 1 later. Nothing has been changed.
+            "#]],
+        );
     }
 
     #[test]
@@ -883,20 +903,25 @@ mod tests {
             planned("entra-eu", Mode::Manage, vec![over, held], when),
         ]);
         report.at = Some(when);
-        check(&report, WIDE, 2, &expect![[r#"
-            Seen from 2027-01-21, if no file and nothing at SendGrid changes until then:
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
+                Seen from 2027-01-21, if no file and nothing at SendGrid changes until then:
 
-            adfs
-              + upload  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
-                        in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
-              = ended   faee618c2cd6e62b  on 2026-12-14; stays listed, harmless
-            entra-eu
-              ✗ no trust since 2026-12-14 00:00 UTC: d49e9ef2 still waits for a person
-              = ended   faee618c2cd6e62b  on 2026-12-14; stays listed, harmless
-              ! held    d49e9ef2931aaea1  waits for approval; in the source since 2026-11-24 09:12 UTC; overdue since 2026-11-29
+                adfs
+                  + upload  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
+                            in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
+                  = ended   faee618c2cd6e62b  on 2026-12-14; stays listed, harmless
+                entra-eu
+                  ✗ no trust since 2026-12-14 00:00 UTC: d49e9ef2 still waits for a person
+                  = ended   faee618c2cd6e62b  on 2026-12-14; stays listed, harmless
+                  ! held    d49e9ef2931aaea1  waits for approval; in the source since 2026-11-24 09:12 UTC; approve or deny
 
-            1 of 2 integrations would be locked out. First date that matters: 2026-12-14, in 19 d.
-        "#]]);
+                1 of 2 integrations would be locked out. First date that matters: 2026-12-14, in 19 d.
+            "#]],
+        );
     }
 
     #[test]

@@ -88,7 +88,7 @@ const fn reason(block: &Block) -> &'static str {
         Block::ClockInDoubt => "the clocks disagree",
         Block::TooYoung { .. } => "it is over for long enough",
         Block::FileThere => "its file is still there",
-        Block::SourceUnhealthy => "a file is refused or waits",
+        Block::SourceUnhealthy => "a file is refused",
         Block::Absence { .. } => "its file is gone for long enough",
         Block::NoSuccessor => "no successor is trusted",
         Block::Overlap { .. } => "its successor is trusted for long enough",

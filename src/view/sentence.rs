@@ -317,9 +317,7 @@ mod tests {
         check_one(
             integration("okta", vec![trusted.clone(), item(State::Removed, &adfs())]),
             Mark::NeedsYou,
-            &format!(
-                "okta: {brief} was deleted at SendGrid, not by us, and does not come back by itself."
-            ),
+            &format!("okta: {brief} was deleted at SendGrid, not by us; restore or deny it."),
         );
         let mut held = item(State::Held, &adfs_next());
         held.why = Why::RemovedKey(adfs().fingerprint());

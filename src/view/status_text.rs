@@ -897,7 +897,11 @@ mod tests {
     fn a_key_that_waits_for_approval_says_what_to_type_and_by_when() {
         let held = because(State::Held, &adfs_next(), Why::NeedsApproval);
         let it = integration("adfs", vec![item(State::Trusted, &adfs()), held]);
-        check(&snapshot(vec![it, steady()]), WIDE, 2, &expect![[r#"
+        check(
+            &snapshot(vec![it, steady()]),
+            WIDE,
+            2,
+            &expect![[r#"
             ! adfs needs you: a new key waits for approval since 09:12 UTC. 1 other integration is well.
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
@@ -916,7 +920,8 @@ mod tests {
                    by          2026-11-29, five days after it appeared: AD FS then signs with it; trust ends on 2026-12-14
 
               Next comparison 10:00 UTC.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -976,54 +981,64 @@ mod tests {
         ];
         let mut snapshot = snapshot(vec![integration("okta", items)]);
         snapshot.schedule.next_run = None;
-        check(&snapshot, WIDE, 0, &expect![[r#"
-            · All well. okta waits: its new certificate d49e9ef2 goes to SendGrid today 21:40 UTC (hold-down).
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
+                · All well. okta waits: its new certificate d49e9ef2 goes to SendGrid today 21:40 UTC (hold-down).
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
-            · okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
-                           5cdbbd83381af20a  2035-01-01  8.1 y  trusted
-                           not deleted: paused
-                           dac5e40d60b620c2  2027-01-20   56 d  planned
-                           enabled with the next pass
-                           d49e9ef2931aaea1  2027-11-24  364 d  waiting
-                           hold-down ends today 21:40 UTC
-                           b3ed062ef005ea21  2027-01-20   56 d  waiting
-                           enabled today 21:40 UTC
-                           1dff2edbf7690c66  2027-01-20   56 d  settling
-                           SendGrid is asked again today 21:40 UTC
-                           2c7dbee60f13bf8d  2027-01-20   56 d  superseded
-                           to be disabled on 2026-12-31
-                           7b11d40511cf64b4  2027-01-20   56 d  superseded
-                           not disabled: a file is refused or waits
-                           62880b50ea8b0c39  2027-01-20   56 d  superseded
-                           stays, 62880b50 goes on
-                           9e91aa43c00d7a7b  2027-01-20   56 d  disabled
-                           restore brings it back
-        "#]]);
-        check(&snapshot, NARROW_ASCII, 0, &expect![[r#"
-            . All well. okta waits: its new certificate d49e9ef2 goes to SendGrid today 21:40 UTC (hold-down).
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                · okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                               5cdbbd83381af20a  2035-01-01  8.1 y  trusted
+                               not deleted: paused
+                               dac5e40d60b620c2  2027-01-20   56 d  planned
+                               enabled with the next pass
+                               d49e9ef2931aaea1  2027-11-24  364 d  waiting
+                               hold-down ends today 21:40 UTC
+                               b3ed062ef005ea21  2027-01-20   56 d  waiting
+                               enabled today 21:40 UTC
+                               1dff2edbf7690c66  2027-01-20   56 d  settling
+                               SendGrid is asked again today 21:40 UTC
+                               2c7dbee60f13bf8d  2027-01-20   56 d  superseded
+                               to be disabled on 2026-12-31
+                               7b11d40511cf64b4  2027-01-20   56 d  superseded
+                               not disabled: a file is refused
+                               62880b50ea8b0c39  2027-01-20   56 d  superseded
+                               stays, 62880b50 goes on
+                               9e91aa43c00d7a7b  2027-01-20   56 d  disabled
+                               restore brings it back
+            "#]],
+        );
+        check(
+            &snapshot,
+            NARROW_ASCII,
+            0,
+            &expect![[r#"
+                . All well. okta waits: its new certificate d49e9ef2 goes to SendGrid today 21:40 UTC (hold-down).
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
-            . okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
-                           5cdbbd83381af20a  2035-01-01  8.1 y  trusted
-                           not deleted: paused
-                           dac5e40d60b620c2  2027-01-20   56 d  planned
-                           enabled with the next pass
-                           d49e9ef2931aaea1  2027-11-24  364 d  waiting
-                           hold-down ends today 21:40 UTC
-                           b3ed062ef005ea21  2027-01-20   56 d  waiting
-                           enabled today 21:40 UTC
-                           1dff2edbf7690c66  2027-01-20   56 d  settling
-                           SendGrid is asked again today 21:40 UTC
-                           2c7dbee60f13bf8d  2027-01-20   56 d  superseded
-                           to be disabled on 2026-12-31
-                           7b11d40511cf64b4  2027-01-20   56 d  superseded
-                           not disabled: a file is refused or waits
-                           62880b50ea8b0c39  2027-01-20   56 d  superseded
-                           stays, 62880b50 goes on
-                           9e91aa43c00d7a7b  2027-01-20   56 d  disabled
-                           restore brings it back
-        "#]]);
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                . okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                               5cdbbd83381af20a  2035-01-01  8.1 y  trusted
+                               not deleted: paused
+                               dac5e40d60b620c2  2027-01-20   56 d  planned
+                               enabled with the next pass
+                               d49e9ef2931aaea1  2027-11-24  364 d  waiting
+                               hold-down ends today 21:40 UTC
+                               b3ed062ef005ea21  2027-01-20   56 d  waiting
+                               enabled today 21:40 UTC
+                               1dff2edbf7690c66  2027-01-20   56 d  settling
+                               SendGrid is asked again today 21:40 UTC
+                               2c7dbee60f13bf8d  2027-01-20   56 d  superseded
+                               to be disabled on 2026-12-31
+                               7b11d40511cf64b4  2027-01-20   56 d  superseded
+                               not disabled: a file is refused
+                               62880b50ea8b0c39  2027-01-20   56 d  superseded
+                               stays, 62880b50 goes on
+                               9e91aa43c00d7a7b  2027-01-20   56 d  disabled
+                               restore brings it back
+            "#]],
+        );
     }
 
     #[test]
@@ -1033,22 +1048,27 @@ mod tests {
         let held = because(State::Held, &adfs_next(), Why::Paused);
         let still = integration("adfs", vec![item(State::Trusted, &okta()), held]);
         let snapshot = snapshot(vec![it, paused(still, "bob")]);
-        check(&snapshot, WIDE, 2, &expect![[r#"
-            ! okta: faee618c was taken away by a person, and its file still asks for it.
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ! okta: faee618c was taken away by a person, and its file still asks for it.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ! okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
-                           faee618c2cd6e62b  2026-12-14   19 d  removed  take its file away, or restore it
-            · adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
-                           d49e9ef2931aaea1  2027-11-24  364 d  held     goes up when resumed
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+                ! okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                               faee618c2cd6e62b  2026-12-14   19 d  removed  take its file away, or restore it
+                · adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                               d49e9ef2931aaea1  2027-11-24  364 d  held     goes up when resumed
 
-              To do
-              1  okta: a person took faee618c2cd6e62b away, and its file still asks for it
-                   stays away  take away /etc/sso-certd/certificates/x/faee618c.pem
-                   have it back  sso-certd restore faee618c2cd6e62b
+                  To do
+                  1  okta: a person took faee618c2cd6e62b away, and its file still asks for it
+                       stays away  take away /etc/sso-certd/certificates/x/faee618c.pem
+                       want back   sso-certd restore faee618c2cd6e62b
 
-              Next comparison 10:00 UTC.
-        "#]]);
+                  Next comparison 10:00 UTC.
+            "#]],
+        );
     }
 
     #[test]
@@ -1059,7 +1079,11 @@ mod tests {
             Why::RemovedKey(adfs().fingerprint()),
         );
         let it = integration("adfs", vec![item(State::Trusted, &okta()), held]);
-        check(&snapshot(vec![it]), WIDE, 2, &expect![[r#"
+        check(
+            &snapshot(vec![it]),
+            WIDE,
+            2,
+            &expect![[r#"
             ! adfs: d49e9ef2 is held, because its key is that of faee618c, which somebody deleted at SendGrid.
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
@@ -1076,14 +1100,19 @@ mod tests {
                    stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
 
               Next comparison 10:00 UTC.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn what_is_no_longer_configured_is_shown_until_forgotten() {
         let mut snapshot = snapshot(vec![steady()]);
         snapshot.orphans = vec![orphan("old-idp", &[adfs(), adfs_next()])];
-        check(&snapshot, WIDE, 0, &expect![[r#"
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
             ✓ All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM
@@ -1091,7 +1120,8 @@ mod tests {
               Not shown: 2 certificates of what is no longer configured. All: sso-certd status --all
 
               Next comparison 10:00 UTC.
-        "#]]);
+        "#]],
+        );
         let options = StatusOptions {
             all: true,
             quiet: false,

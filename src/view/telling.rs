@@ -193,7 +193,7 @@ impl Teller<'_> {
                 other.brief()
             ),
             (gone, _) => format!(
-                "{}: {} was deleted at SendGrid, not by us, and does not come back by itself{}",
+                "{}: {} was deleted at SendGrid, not by us; restore or deny it{}",
                 it.name,
                 gone.map_or_else(|| "a certificate".to_owned(), brief),
                 self.as_of()

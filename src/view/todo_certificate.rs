@@ -75,7 +75,7 @@ pub(crate) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> 
             it.name
         ))
         .note("stays away", take_away(item))
-        .note("have it back", format!("sso-certd restore {which}"));
+        .note("want back", format!("sso-certd restore {which}"));
     }
     if let Why::RemovedKey(other) = item.why {
         let other = other.short();
@@ -156,20 +156,18 @@ pub(crate) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Tod
 /// By when a person must have said something of what is held, and why by then.
 fn deadline(item: &Item, it: &IntegrationSnapshot) -> Option<String> {
     let outlook = &it.plan.as_ref()?.outlook;
+    if outlook.trusted == 0 {
+        return Some("now: nothing of the directory is trusted until somebody decides".to_owned());
+    }
+    let end = outlook.latest_expiry?;
     let notice = item.since.map(|it| it.plus(SHORTEST_NOTICE));
-    let end = outlook.latest_expiry;
-    Some(match (notice, end) {
-        (Some(notice), Some(end)) if notice < end => format!(
+    Some(match notice {
+        Some(notice) if notice < end => format!(
             "{}, five days after it appeared: AD FS then signs with it; trust ends on {}",
             notice.date(),
             end.date()
         ),
-        (_, Some(end)) => format!("{}: what is trusted ends then", end.date()),
-        (Some(notice), None) => format!(
-            "{}, five days after it appeared: AD FS then signs with it",
-            notice.date()
-        ),
-        (None, None) => return None,
+        _ => format!("{}: what is trusted ends then", end.date()),
     })
 }
 

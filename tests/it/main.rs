@@ -33,6 +33,7 @@ mod proof;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod telling;
 mod unknown;
 mod watch;
 mod watching;
