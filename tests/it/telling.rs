@@ -1,8 +1,9 @@
 //! What people are told of the past and of the future: one certificate's life, a later day, and what is no longer
 //! configured.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use chrono::DateTime;
 use rustix::process::Signal;
 use serde_json::Value;
 use sso_certd::domain::Timestamp;
@@ -114,13 +115,13 @@ async fn a_later_day_shows_a_hold_down_over_and_an_old_one_gone() {
     let told = certificate(&status, "okta", &old);
     assert_eq!(told["retirement"]["action"], "disable", "{told:#}");
     let date = told["retirement"]["date"].as_str().unwrap();
-    assert!(date.starts_with(&days_from_now(30)), "{told:#}");
+    assert!(date.starts_with(&days_after(&status, 30)), "{told:#}");
     assert_eq!(told["next"], format!("to be disabled on {}", &date[..10]));
 
     let now = planned(&stage, &["plan", "--json"]).await;
     assert_eq!(now["counts"]["later"], 1, "{now:#}");
     assert_eq!(now["integrations"][0]["later"][0]["action"], "disable");
-    let later = ["plan", "--json", "--at", &days_from_now(32)];
+    let later = ["plan", "--json", "--at", &days_after(&status, 32)];
     let later = planned(&stage, &later).await;
     assert_eq!(later["counts"]["disable"], 1, "{later:#}");
     let step = &later["integrations"][0]["steps"][0];
@@ -137,7 +138,7 @@ async fn a_later_day_shows_a_hold_down_over_and_an_old_one_gone() {
     let status = daemon.shows_state("okta", &waits, "waiting").await;
     let next = certificate(&status, "okta", &waits)["next"].to_string();
     assert!(next.contains("hold-down ends "), "{next}");
-    let later = ["plan", "--json", "--at", &days_from_now(2)];
+    let later = ["plan", "--json", "--at", &days_after(&status, 2)];
     let later = planned(&stage, &later).await;
     let step = &later["integrations"][0]["steps"][0];
     assert_eq!(step["fingerprint"], waits.fingerprint.hex(), "{later:#}");
@@ -160,10 +161,13 @@ fn certificate<'a>(status: &'a Value, name: &str, made: &Made) -> &'a Value {
         .unwrap()
 }
 
-fn days_from_now(days: u64) -> String {
-    let then = SystemTime::now() + Duration::from_secs(days * 86_400);
-    let millis = then.duration_since(UNIX_EPOCH).unwrap().as_millis();
-    Timestamp::from_millis(millis.try_into().unwrap()).date()
+/// The date so many days after a status was true.
+fn days_after(status: &Value, days: u64) -> String {
+    let at = DateTime::parse_from_rfc3339(status["at"].as_str().unwrap()).unwrap();
+    let days = Duration::from_secs(days * 86_400);
+    Timestamp::from_millis(at.timestamp_millis())
+        .plus(days)
+        .date()
 }
 
 #[tokio::test]
@@ -201,7 +205,8 @@ async fn what_is_no_longer_configured_is_orphaned_and_has_no_series() {
     assert_eq!(orphan["state"], "orphaned");
     let series = daemon.metrics().await;
     let of_adfs = [("integration", "adfs")];
-    assert_eq!(series.sum("sso_certd_certificates", &of_adfs), 0.0);
+    let told = series.all("sso_certd_certificates", &of_adfs);
+    assert_eq!(told.count(), 0);
 
     let all = stage.home.ask(&["status", "--all"]).await;
     assert!(all.out.contains("orphaned  forget drops it"), "{all:?}");
