@@ -709,6 +709,7 @@ mod tests {
                   2  others: no certificate in the directory is trusted at SendGrid
                        listed      38d03ade2be3704f
                        what helps  the file of the one in use in /etc/sso-certd/certificates/others: it is then found, and watched
+                       or          sso-certd adopt 38d03ade2be3704f: it is then ours
                   3  refused: SendGrid refuses d49e9ef2931aaea1 (400); sent again today 21:40 UTC
                        subject     CN=ADFS Signing - sts.example.com
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
