@@ -64,6 +64,11 @@ pub enum Verb {
         /// How many entries at most.
         limit: u32,
     },
+    /// One certificate's life.
+    Explain {
+        /// Its fingerprint, or how that begins.
+        prefix: String,
+    },
     /// SendGrid's integrations.
     Integrations {
         /// Of which account; none: of all.

@@ -127,6 +127,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// One certificate's life, what comes next, and what stands in the way.
+    Explain {
+        /// Its SHA-256 fingerprint, or the beginning of it.
+        fingerprint: String,
+        /// In this integration only.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
     /// Print completions for a shell.
     Completions {
         /// Which shell.

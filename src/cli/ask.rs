@@ -89,6 +89,7 @@ const fn word(verb: &Verb) -> &'static str {
         Verb::Plan { .. } => "plan",
         Verb::Sync { .. } => "sync",
         Verb::History { .. } => "history",
+        Verb::Explain { .. } => "explain",
         Verb::Integrations { .. } => "integrations",
         Verb::Probe => "check-config --probe",
     }

@@ -134,6 +134,12 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
                 screen,
             )
         }
+        Command::Explain { fingerprint, name } => {
+            let verb = Verb::Explain {
+                prefix: fingerprint,
+            };
+            ask::ask(&path, verb, name.into_iter().collect(), false, screen)
+        }
         Command::Sync { names, wait } => ask::ask(&path, Verb::Sync { wait }, names, false, screen),
         Command::Status {
             names,

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::adapter::control_socket::{Answer, Question, Verb};
 use crate::adapter::ledger::{History, LedgerError, Query};
 use crate::config::nearest;
+use crate::daemon::explain::explain;
 use crate::daemon::generation::{Entrance, WaysIn};
 use crate::daemon::probe::probe;
 use crate::daemon::shared::Shared;
@@ -81,6 +82,7 @@ pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> A
             integrations(ways_in, shared, account.as_deref(), terminal).await
         }
         Verb::Probe => finish(probe(ways_in, shared, terminal).await),
+        Verb::Explain { prefix } => explain(ways_in, shared, &names, prefix, terminal).await,
     }
 }
 

@@ -189,7 +189,7 @@ impl Generation {
 }
 
 /// Every action there is, as the metric label.
-const ACTIONS: [&str; 1] = ["upload"];
+const ACTIONS: [&str; 4] = ["upload", "enable", "disable", "delete"];
 
 /// Where tasks are made.
 struct Nursery<'a> {

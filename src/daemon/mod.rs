@@ -8,6 +8,7 @@ pub mod board;
 pub mod calls;
 pub mod course;
 pub mod desk;
+mod explain;
 pub mod generation;
 pub mod halt;
 pub mod inbox;

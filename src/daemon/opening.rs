@@ -1,17 +1,18 @@
 //! The snapshot before anything was looked at: what the ledger knew last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::sendgrid::KeySource;
 use crate::config::{AccountSettings, IntegrationSettings, Settings};
-use crate::domain::{AccountName, IntegrationName, Moment};
+use crate::domain::{AccountName, IntegrationId, IntegrationName, Moment};
 use crate::plan::book::Book;
-use crate::plan::rollover::{Inputs, plan};
+use crate::plan::retire::Block;
+use crate::plan::rollover::{Inputs, Item, plan};
 use crate::view::snapshot::{
-    AccountSnapshot, IntegrationSnapshot, ReloadSnapshot, ScheduleSnapshot, Snapshot,
-    SourceSnapshot,
+    AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, ReloadSnapshot,
+    ScheduleSnapshot, Snapshot, SourceSnapshot,
 };
 
 /// What can be told from the ledger alone. `is_live`: a daemon is about to stand behind it.
@@ -32,6 +33,7 @@ pub fn opening(
         )?;
         integrations.insert(name.clone(), from_book(name, integration, &book, now));
     }
+    let orphans = ledger.map_or_else(|| Ok(Vec::new()), |it| orphans(settings, it))?;
     let compared = integrations.values().filter_map(|it| it.compared_at).max();
     let accounts = settings
         .accounts
@@ -48,6 +50,7 @@ pub fn opening(
         host: host(),
         is_live,
         integrations,
+        orphans,
         accounts,
         ledger_failure: None,
         schedule: ScheduleSnapshot::default(),
@@ -56,6 +59,43 @@ pub fn opening(
             succeeded_at: now.wall,
         },
     })
+}
+
+/// What the ledger still has of integrations that are no longer configured.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn orphans(settings: &Settings, ledger: &Ledger) -> Result<Vec<Orphan>, LedgerError> {
+    let configured: BTreeSet<IntegrationId> = settings
+        .integrations
+        .values()
+        .map(|it| it.integration_id)
+        .collect();
+    let mut orphans = Vec::new();
+    for known in ledger.known_integrations()? {
+        if configured.contains(&known.id) {
+            continue;
+        }
+        let book = ledger.load(known.id)?;
+        let certificates: Vec<OrphanCertificate> = book
+            .beliefs
+            .iter()
+            .map(|(fingerprint, belief)| OrphanCertificate {
+                fingerprint: *fingerprint,
+                certificate: belief.certificate.clone(),
+                id: belief.id().cloned(),
+            })
+            .collect();
+        if !certificates.is_empty() {
+            orphans.push(Orphan {
+                integration_id: known.id,
+                name: known.name,
+                account: known.account,
+                certificates,
+            });
+        }
+    }
+    Ok(orphans)
 }
 
 /// The same daemon under a new configuration: what is known of an integration stays known.
@@ -103,6 +143,11 @@ fn from_book(
         is_skewed: false,
         now,
     };
+    let imagined = || {
+        let mut plan = plan(&inputs);
+        plan.items.iter_mut().for_each(unjudge);
+        Arc::new(plan)
+    };
     IntegrationSnapshot {
         name: name.clone(),
         account: settings.account.clone(),
@@ -110,7 +155,7 @@ fn from_book(
         mode: settings.policy.mode,
         directory: settings.directory.directory.clone(),
         expiry: settings.policy.expiry,
-        plan: book.first_list.map(|_| Arc::new(plan(&inputs))),
+        plan: book.first_list.map(|_| imagined()),
         source: SourceSnapshot {
             look: None,
             looked_at: None,
@@ -123,6 +168,18 @@ fn from_book(
         failure: None,
         last_change: None,
     }
+}
+
+/// Nobody has looked at the source yet: it is not down, and what the configuration makes of an old certificate is not
+/// known before a look.
+fn unjudge(item: &mut Item) {
+    let retirement = item.retirement.take();
+    item.retirement = retirement
+        .filter(|it| it.ordered || it.again)
+        .map(|mut it| {
+            it.blocks.retain(|block| *block != Block::SourceDown);
+            it
+        });
 }
 
 fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {

@@ -9,11 +9,15 @@ use crate::daemon::quiet::ask_for_quiet_look;
 use crate::daemon::shared::Shared;
 use crate::daemon::source::Sight;
 use crate::daemon::worker::Rehearsal;
-use crate::domain::{Row, Timestamp};
+use crate::domain::{Moment, Row, Timestamp};
+use crate::plan::book::Book;
 use crate::plan::gate::Operation;
 use crate::plan::rollover::{Inputs, Plan, plan};
 use crate::plan::settle::{Unreachable, settle};
 use crate::plan::source::note_source;
+
+/// The daemon would see the same again and again until that day; more looks than these change nothing.
+const LATER_LOOKS: usize = 4;
 
 /// What `plan` would say of one integration: the same functions, and nothing is stored or sent.
 pub async fn rehearse(
@@ -53,17 +57,25 @@ fn imagine(
     rows: &[Row],
     at: Option<Timestamp>,
 ) -> Result<Plan, String> {
+    let look = sight.as_deref().ok();
     let mut now = shared.clock.now();
     let mut book = subject.book.clone();
-    note_source(&mut book, sight.as_deref().ok(), &now);
     let delivery = &subject.settings.policy.delivery;
-    settle(&mut book, rows, &BTreeMap::new(), delivery, &now)
-        .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())?;
+    let see = |book: &mut Book, now: &Moment| {
+        note_source(book, look, now);
+        settle(book, rows, &BTreeMap::new(), delivery, now)
+            .map(|_| ())
+            .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())
+    };
+    see(&mut book, &now)?;
     if let Some(at) = at {
         now = now.plus(at.since(now.wall));
+        for _ in 0..LATER_LOOKS {
+            see(&mut book, &now)?;
+        }
     }
     Ok(plan(&Inputs {
-        look: sight.as_deref().ok(),
+        look,
         rows,
         book: &book,
         policy: &subject.settings.policy,

@@ -92,7 +92,11 @@ async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer 
             )
             .await
         }
-        Verb::Plan { .. } | Verb::Sync { .. } | Verb::Integrations { .. } | Verb::Probe => Answer {
+        Verb::Plan { .. }
+        | Verb::Sync { .. }
+        | Verb::Explain { .. }
+        | Verb::Integrations { .. }
+        | Verb::Probe => Answer {
             notes: "error: only the control socket answers this\n".to_owned(),
             exit: 77,
             ..Answer::default()

@@ -20,6 +20,9 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Who does what the daemon does by itself.
+    pub const OURS: &'static str = "sso-certd";
+
     /// An entry of the daemon's own doing.
     pub fn new(
         at: Timestamp,
@@ -31,7 +34,7 @@ impl Entry {
             at,
             what,
             fingerprint,
-            by: "sso-certd".to_owned(),
+            by: Self::OURS.to_owned(),
             detail: detail.into(),
         }
     }

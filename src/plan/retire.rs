@@ -135,7 +135,7 @@ impl Retirement {
 
 /// Says of every old certificate what is to become of it.
 pub(super) fn judge_old(items: &mut [Item], inputs: &Inputs<'_>) {
-    let adds = items.iter().any(|it| is_addition(it));
+    let adds = items.iter().any(is_addition);
     let judged: Vec<Option<Retirement>> = items
         .iter()
         .map(|it| Old::of(it, items, inputs, adds).map(|it| it.judge()))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::{Refusal, Timestamp};
 use crate::plan::attention::Attention;
+use crate::plan::book::Pause;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
@@ -50,13 +51,15 @@ pub(crate) enum Concern {
     Starting,
     /// Something goes by itself.
     Waits,
+    /// A person has paused it.
+    Paused,
 }
 
 impl Concern {
     pub(crate) const fn mark(self) -> Mark {
         match self {
             Self::NoTrust | Self::Foreign | Self::TrustEnds => Mark::Broken,
-            Self::Starting | Self::Waits => Mark::Waits,
+            Self::Starting | Self::Waits | Self::Paused => Mark::Waits,
             _ => Mark::NeedsYou,
         }
     }
@@ -112,6 +115,14 @@ pub(crate) fn latest_expiry(integration: &IntegrationSnapshot) -> Option<Timesta
         .and_then(|it| it.outlook.latest_expiry)
 }
 
+/// Since when a person has paused it, and who; none while nobody has.
+pub(crate) fn pause(integration: &IntegrationSnapshot) -> Option<&Pause> {
+    integration
+        .plan
+        .as_ref()
+        .and_then(|it| it.outlook.pause.as_ref())
+}
+
 /// Whether a certificate that counts is trusted at this instant.
 pub(crate) fn is_trusting(items: &[Item], now: Timestamp) -> bool {
     items
@@ -142,7 +153,7 @@ pub(crate) fn refusals(
     }
 }
 
-fn is_valid(item: &Item, now: Timestamp) -> bool {
+pub(crate) fn is_valid(item: &Item, now: Timestamp) -> bool {
     item.certificate
         .as_ref()
         .is_some_and(|it| it.validity().is_valid(now))
@@ -185,6 +196,9 @@ fn concerns(
         |it: &Item| matches!(it.state, State::Planned | State::Settling | State::Waiting);
     if items(integration).iter().any(goes_by_itself) {
         concerns.insert(Concern::Waits);
+    }
+    if pause(integration).is_some() {
+        concerns.insert(Concern::Paused);
     }
     concerns
 }

@@ -7,13 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::text::printable;
 use crate::domain::{FileVerdict, Look};
-use crate::plan::attention::Attention;
 use crate::plan::outlook::Outlook;
-use crate::plan::rollover::Item;
 use crate::plan::state::State;
-use crate::plan::why::Why;
 
-use super::concern::items;
+use super::concern::{items, pause};
 use super::metric_family::{Family, Labels, Sheet};
 use super::snapshot::{AccountSnapshot, IntegrationSnapshot, Snapshot};
 
@@ -79,7 +76,11 @@ fn integration(sheet: &mut Sheet, it: &IntegrationSnapshot, snapshot: &Snapshot)
         let labels = with(labels(), [("reason", reason.word().to_owned())]);
         sheet.set("sso_certd_integration_attention", labels, 1.0);
     }
-    sheet.flag("sso_certd_integration_paused", labels(), false);
+    sheet.flag(
+        "sso_certd_integration_paused",
+        labels(),
+        pause(it).is_some(),
+    );
     sheet.time(
         "sso_certd_integration_reconcile_last_success_timestamp_seconds",
         labels(),
@@ -87,7 +88,6 @@ fn integration(sheet: &mut Sheet, it: &IntegrationSnapshot, snapshot: &Snapshot)
     );
     if let Some(plan) = &it.plan {
         outlook(sheet, it, &plan.outlook);
-        approvals(sheet, it);
     }
 }
 
@@ -124,19 +124,15 @@ fn outlook(sheet: &mut Sheet, it: &IntegrationSnapshot, outlook: &Outlook) {
         labels(),
         outlook.open_intents,
     );
-}
-
-/// What a person's word would let in: new keys that wait for it, and those past the day's budget.
-fn approvals(sheet: &mut Sheet, it: &IntegrationSnapshot) {
-    let waits = |item: &&Item| {
-        item.attention() == Some(Attention::Approval) || matches!(item.why, Why::KeyBudget { .. })
-    };
-    let pending: Vec<&Item> = items(it).iter().filter(waits).collect();
-    sheet.count("sso_certd_approvals_pending", labels(it), pending.len());
+    sheet.count(
+        "sso_certd_approvals_pending",
+        labels(),
+        outlook.approvals_pending,
+    );
     sheet.time(
         "sso_certd_approval_oldest_pending_timestamp_seconds",
-        labels(it),
-        pending.iter().filter_map(|it| it.since).min(),
+        labels(),
+        outlook.oldest_pending,
     );
 }
 
@@ -271,10 +267,11 @@ mod tests {
 
     use super::*;
     use crate::domain::{Reason, Refusal, SourceError};
+    use crate::plan::why::Why;
     use crate::view::snapshot::Snapshot;
     use crate::view::testing::{
-        adfs, adfs_next, at, certificate, integration, item, now, okta, refused_file, snapshot,
-        with_look,
+        adfs, adfs_next, at, certificate, integration, item, now, okta, orphan, paused,
+        refused_file, snapshot, with_look,
     };
 
     fn text(snapshot: &Snapshot) -> String {
@@ -437,12 +434,23 @@ mod tests {
         let mut removed_key = item(State::Held, &okta());
         removed_key.why = Why::RemovedKey(adfs().fingerprint());
         let it = integration("x", vec![item(State::Held, &adfs_next()), old, removed_key]);
-        let text = text(&snapshot(vec![it]));
+        let text = text(&snapshot(vec![paused(it, "bob")]));
+        assert!(text.contains("integration_paused{integration=\"x\",account=\"default\"} 1\n"));
         assert!(text.contains("approvals_pending{integration=\"x\",account=\"default\"} 2\n"));
         let since = day_secs();
         assert!(text.contains(&format!(
             "oldest_pending_timestamp_seconds{{integration=\"x\",account=\"default\"}} {since}\n"
         )));
+    }
+
+    #[test]
+    fn nothing_pending_has_no_oldest_and_an_orphan_no_series() {
+        let mut snapshot = snapshot(vec![integration("x", vec![item(State::Trusted, &okta())])]);
+        let without = text(&snapshot);
+        assert!(without.contains("approvals_pending{integration=\"x\",account=\"default\"} 0\n"));
+        assert!(!without.contains("oldest_pending"));
+        snapshot.orphans = vec![orphan("old-idp", &[adfs()])];
+        assert_eq!(text(&snapshot), without);
     }
 
     fn day_secs() -> i64 {

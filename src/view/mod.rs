@@ -5,11 +5,13 @@
 //!
 //! [`sentence`] says the most important thing in one sentence and is the first line everywhere; [`status_text`],
 //! [`status_json`] and [`metrics`] show the same [`snapshot`] to people, programs and Prometheus. [`plan_text`],
-//! [`plan_json`], [`history_text`], [`inspect_text`], [`integrations_text`] and [`check_text`] are the answers of the
-//! commands of the same names.
+//! [`plan_json`], [`history_text`], [`explain_text`], [`inspect_text`], [`integrations_text`] and [`check_text`] are the
+//! answers of the commands of the same names.
 
 pub mod check_text;
 mod concern;
+mod conditions;
+pub mod explain_text;
 pub mod history_text;
 pub mod inspect_text;
 pub mod integrations_text;
@@ -21,6 +23,7 @@ pub mod plan_json;
 pub mod plan_report;
 pub mod plan_text;
 mod refusal_text;
+mod retirement;
 pub mod sentence;
 pub mod snapshot;
 pub mod status_json;
@@ -29,6 +32,7 @@ pub mod status_schema;
 pub mod status_text;
 mod table;
 mod telling;
+mod telling_wait;
 pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -9,6 +9,7 @@ use crate::plan::rollover::Item;
 use crate::plan::state::State;
 use crate::plan::why::Why;
 
+use super::retirement::in_short;
 use super::when::day_and_clock;
 
 /// Everything that decides what happens next to one certificate of an integration.
@@ -19,6 +20,9 @@ pub(crate) struct Next<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// What happens next to what is no longer configured.
+pub(crate) const ORPHAN_NEXT: &str = "forget drops it";
+
 /// A successor expected later than this from now on is nobody's business yet.
 const FAR: Duration = Duration::from_secs(5 * 365 * 86_400);
 
@@ -26,42 +30,59 @@ impl Next<'_> {
     /// What happens next; `–` if nothing does.
     pub(crate) fn of(&self, item: &Item) -> String {
         let when = |at| day_and_clock(at, self.now);
+        let until = |it: &str| match item.why.until() {
+            Some(at) => format!("{it} {}", when(at)),
+            None => it.to_owned(),
+        };
+        let retirement = item.retirement.as_ref();
+        if let Some(fate) = retirement.and_then(|it| in_short(it, self.now)) {
+            return fate;
+        }
         match item.state {
             State::Trusted | State::Found => self.of_trusted(item),
             State::Ahead => validity(item).map_or_else(nothing, |it| {
                 format!("trusted from {} on", it.not_before.date())
             }),
-            State::Planned if self.mode == Mode::Observe => "would go up (observe)".to_owned(),
-            State::Planned => "goes up with the next pass".to_owned(),
-            State::Settling => item.why.until().map_or_else(nothing, |it| {
-                format!("SendGrid is asked again {}", when(it))
-            }),
-            State::Waiting => item.why.until().map_or_else(
-                || "goes up when the clocks agree".to_owned(),
-                |it| format!("goes up {}", when(it)),
-            ),
-            State::Held => match item.why {
-                Why::KeyBudget { .. } => "too many new keys in 24 h".to_owned(),
-                Why::RemovedKey(_) => "its key was removed".to_owned(),
-                Why::TooMany { .. } => "too many certificates".to_owned(),
-                _ => "waits for you".to_owned(),
+            State::Planned => match (self.mode, item.is_listed) {
+                (Mode::Observe, false) => "would go up (observe)".to_owned(),
+                (Mode::Observe, true) => "would be enabled (observe)".to_owned(),
+                (Mode::Manage, false) => "goes up with the next pass".to_owned(),
+                (Mode::Manage, true) => "enabled with the next pass".to_owned(),
             },
-            State::Rejected => item
-                .why
-                .until()
-                .map_or_else(nothing, |it| format!("sent again {}", when(it))),
+            State::Settling => until("SendGrid is asked again"),
+            State::Waiting => match item.why {
+                Why::ClockInDoubt => "goes up when the clocks agree".to_owned(),
+                Why::HoldDown { .. } => until("hold-down ends"),
+                Why::NotEnabled { .. } => until("enabled"),
+                _ => until("goes up"),
+            },
+            State::Held => match item.why {
+                Why::RemovedKey(other) => format!("restore or deny {} first", other.brief()),
+                Why::TooMany { .. } => "too many certificates".to_owned(),
+                Why::Paused => "goes up when resumed".to_owned(),
+                _ => match by(self.outlook, self.now) {
+                    Some(by) => format!("approve or deny, {by}"),
+                    None => "approve or deny".to_owned(),
+                },
+            },
+            State::Rejected => until("sent again"),
             State::Superseded => match item.why {
                 Why::Successor(newer) => format!("stays, {} goes on", newer.brief()),
                 _ => "stays".to_owned(),
             },
             State::Expired if item.is_listed => "stays listed, harmless".to_owned(),
-            State::Removed => "does not come back by itself".to_owned(),
+            State::Removed if item.why == Why::RetiredByPerson => {
+                "take its file away, or restore it".to_owned()
+            }
+            State::Removed => "restore or deny".to_owned(),
             State::Replaced | State::Unmanaged => "left alone, find out who".to_owned(),
             State::Undecodable | State::Duplicate | State::Inherited | State::Acknowledged => {
                 "left alone".to_owned()
             }
             State::Denied => "never goes up".to_owned(),
-            State::Disabled | State::Expired | State::Orphaned => nothing(),
+            State::Disabled => "restore brings it back".to_owned(),
+            State::Orphaned => ORPHAN_NEXT.to_owned(),
+            State::Expired => nothing(),
         }
     }
 
@@ -100,10 +121,20 @@ impl Next<'_> {
             Some(due) if due <= self.now.plus(FAR) => {
                 format!("successor expected by {}", due.date())
             }
-            _ if item.state == State::Found => "not by us; enabled or not is unknown".to_owned(),
+            _ if item.state == State::Found => "not by us; adopt makes it ours".to_owned(),
             _ => nothing(),
         }
     }
+}
+
+/// By when a person must act: `by 2026-11-29`; none while nobody must, and where every hour counts.
+pub(crate) fn by(outlook: &Outlook, now: Timestamp) -> Option<String> {
+    let deadline = outlook.deadline.filter(|_| outlook.trusted > 0)?;
+    Some(if deadline > now {
+        format!("by {}", deadline.date())
+    } else {
+        format!("overdue since {}", deadline.date())
+    })
 }
 
 fn validity(item: &Item) -> Option<Validity> {

@@ -2,8 +2,12 @@
 
 use crate::domain::{AccountName, IntegrationName, Timestamp};
 use crate::plan::policy::Mode;
-use crate::plan::rollover::{Item, Plan};
+use crate::plan::retire::{How, Retirement};
+use crate::plan::rollover::{Action, Item, Plan};
 use crate::plan::state::State;
+use crate::plan::why::Why;
+
+use super::retirement::would_go;
 
 /// The plans of some integrations at one instant.
 #[derive(Clone, Debug)]
@@ -35,19 +39,69 @@ pub struct PlannedIntegration {
     pub rows: usize,
 }
 
+/// What is to be done with one certificate in this pass; in `observe`: what would be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// It goes up.
+    Upload,
+    /// Its row is enabled.
+    Enable,
+    /// It is taken away.
+    Retire(How),
+}
+
+impl Step {
+    /// The word in plans and JSON.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Enable => "enable",
+            Self::Retire(how) => how.word(),
+        }
+    }
+}
+
 /// How many certificates something is to happen to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// To be uploaded, in `observe` too, where it would be.
     pub upload: usize,
+    /// To be enabled.
+    pub enable: usize,
     /// To be disabled.
     pub disable: usize,
     /// To be deleted.
     pub delete: usize,
     /// Held until a person acts.
     pub held: usize,
-    /// Waiting, and going by themselves.
+    /// Waiting, and going by themselves; or to be taken away at a known time.
     pub later: usize,
+}
+
+impl Counts {
+    /// How many there are of the steps of these integrations.
+    pub(crate) fn of<'a>(integrations: impl Iterator<Item = &'a PlannedIntegration>) -> Self {
+        let mut counts = Self::default();
+        for it in integrations {
+            for item in it.items() {
+                match it.step(item) {
+                    Some(Step::Upload) => counts.upload += 1,
+                    Some(Step::Enable) => counts.enable += 1,
+                    Some(Step::Retire(How::Disable)) => counts.disable += 1,
+                    Some(Step::Retire(How::Delete)) => counts.delete += 1,
+                    None if is_held(item) => counts.held += 1,
+                    None if is_later(item) => counts.later += 1,
+                    None => {}
+                }
+            }
+        }
+        counts
+    }
+
+    /// How many are to be changed now.
+    pub(crate) const fn changes(&self) -> usize {
+        self.upload + self.enable + self.disable + self.delete
+    }
 }
 
 impl PlanReport {
@@ -56,22 +110,9 @@ impl PlanReport {
         self.at.unwrap_or(self.now)
     }
 
-    /// How many certificates something is to happen to. Nothing is ever disabled or deleted by itself today.
+    /// How many certificates something is to happen to.
     pub fn counts(&self) -> Counts {
-        let count = |wanted: fn(&Item) -> bool| {
-            self.integrations
-                .iter()
-                .flat_map(PlannedIntegration::items)
-                .filter(|it| wanted(it))
-                .count()
-        };
-        Counts {
-            upload: count(|it| it.state == State::Planned),
-            disable: 0,
-            delete: 0,
-            held: count(is_held),
-            later: count(is_later),
-        }
+        Counts::of(self.integrations.iter())
     }
 
     /// The exit code: 1 if something could not be read; with `--detailed-exitcode` 2 if something is to be done, or
@@ -80,7 +121,7 @@ impl PlanReport {
         let failed = |it: &PlannedIntegration| it.plan.is_err() || it.source_failure.is_some();
         if self.integrations.iter().any(failed) {
             1
-        } else if is_detailed && self.counts().upload > 0 {
+        } else if is_detailed && self.counts().changes() > 0 {
             2
         } else {
             0
@@ -96,6 +137,27 @@ impl PlannedIntegration {
             .map(|it| it.items.as_slice())
             .unwrap_or_default()
     }
+
+    /// What is to be done with one of its certificates in this pass, or would be in `observe`.
+    pub(crate) fn step(&self, item: &Item) -> Option<Step> {
+        match (item.state, item.is_listed, self.mode) {
+            (State::Duplicate, _, _) => None,
+            (State::Planned, false, _) => Some(Step::Upload),
+            (State::Planned, true, _) => Some(Step::Enable),
+            (_, _, Mode::Observe) => {
+                let retirement = item.retirement.as_ref().filter(|it| would_go(it));
+                retirement.and_then(|it| it.how).map(Step::Retire)
+            }
+            (_, _, Mode::Manage) => {
+                let is_it = |it: &&Action| Some(it.certificate().fingerprint()) == item.fingerprint;
+                match self.plan.as_ref().ok()?.actions.iter().find(is_it)? {
+                    Action::Upload { .. } => Some(Step::Upload),
+                    Action::Enable { .. } => Some(Step::Enable),
+                    Action::Retire { how, .. } => Some(Step::Retire(*how)),
+                }
+            }
+        }
+    }
 }
 
 /// Whether it goes only when a person acts.
@@ -106,7 +168,18 @@ pub(crate) const fn is_held(item: &Item) -> bool {
     )
 }
 
-/// Whether it goes by itself, later.
-pub(crate) const fn is_later(item: &Item) -> bool {
+/// Whether it is held because a person has paused everything: that is no question to anybody.
+pub(crate) const fn is_paused(item: &Item) -> bool {
+    matches!((item.state, item.why), (State::Held, Why::Paused))
+}
+
+/// Whether it goes by itself, later: up, or away.
+pub(crate) fn is_later(item: &Item) -> bool {
+    let retirement = item.retirement.as_ref();
     matches!(item.state, State::Waiting | State::Settling)
+        || retirement.is_some_and(|it| it.how.is_some() && is_a_matter_of_time(it))
+}
+
+fn is_a_matter_of_time(retirement: &Retirement) -> bool {
+    retirement.blocks.iter().all(|it| it.until().is_some())
 }

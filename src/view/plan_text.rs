@@ -4,14 +4,17 @@ use crate::domain::Timestamp;
 use crate::domain::text::{count, left, printable};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
+use crate::plan::retire::How;
 use crate::plan::rollover::{Item, Plan};
 use crate::plan::state::State;
+use crate::plan::why::Why;
 
-use super::concern::others;
-use super::named::which;
-use super::next::Next;
-use super::plan_report::{PlanReport, PlannedIntegration};
+use super::concern::{is_valid, others};
+use super::named::{brief, which};
+use super::next::{Next, by};
+use super::plan_report::{Counts, PlanReport, PlannedIntegration, Step, is_paused};
 use super::refusal_text::file_name;
+use super::retirement::{in_full, why_now};
 use super::terminal::{Mark, Page, Rendered, Terminal};
 use super::when::{ago, clock};
 
@@ -63,7 +66,10 @@ fn is_quiet(it: &PlannedIntegration) -> bool {
                 | State::Duplicate
         )
     };
-    it.source_failure.is_none() && plan.items.iter().all(is_calm) && !has_no_trust(plan)
+    let is_to_go = |it: &Item| it.retirement.as_ref().is_some_and(|it| it.how.is_some());
+    let calm = |item: &Item| is_calm(item) && !is_to_go(item) && it.step(item).is_none();
+    let is_paused = plan.outlook.pause.is_some();
+    it.source_failure.is_none() && plan.items.iter().all(calm) && !has_no_trust(plan) && !is_paused
 }
 
 fn has_no_trust(plan: &Plan) -> bool {
@@ -100,6 +106,16 @@ fn integration(page: &mut Page, it: &PlannedIntegration, report: &PlanReport) {
     } else {
         page.line(it.name.as_str());
     }
+    let pause = it
+        .plan
+        .as_ref()
+        .ok()
+        .and_then(|it| it.outlook.pause.as_ref());
+    if let Some(pause) = pause {
+        let (by, since) = (printable(&pause.by, LONGEST), clock(pause.at, report.now));
+        let text = format!("paused by {by} since {since}; nothing is written");
+        page.item(2, Mark::Waits, &text);
+    }
     if let Some(why) = &it.source_failure {
         let why = printable(why, LONGEST);
         page.item(
@@ -120,56 +136,84 @@ fn integration(page: &mut Page, it: &PlannedIntegration, report: &PlanReport) {
 
 fn lines(page: &mut Page, it: &PlannedIntegration, plan: &Plan, report: &PlanReport) {
     let at = report.planned_for();
-    if has_no_trust(plan) {
+    if has_no_trust(plan) && !comes_in_time(it, plan, report) {
         let (mark, text) = no_trust(plan, at);
         page.item(2, mark, &text);
     }
-    let planned = plan.items.iter().filter(|it| it.state == State::Planned);
-    let others = plan.items.iter().filter(|it| it.state != State::Planned);
     let next = Next {
         items: &plan.items,
         outlook: &plan.outlook,
         mode: it.mode,
         now: at,
     };
-    for item in planned {
-        upload(page, item, it.mode, report);
+    let steps = plan.items.iter().map(|item| (item, it.step(item)));
+    for (item, step) in steps.clone() {
+        if let Some(step) = step {
+            change(page, item, step, it.mode, report);
+        }
     }
-    for item in others {
-        let (mark, word, why) = line(item, &next);
-        page.item(2, mark, &format!("{word:<7} {:<16}  {why}", which(item)));
+    for (item, step) in steps {
+        if step.is_none() {
+            let (mark, word, why) = line(item, &next);
+            page.item(2, mark, &format!("{word:<7} {:<16}  {why}", which(item)));
+        }
     }
 }
 
-fn upload(page: &mut Page, item: &Item, mode: Mode, report: &PlanReport) {
+/// What is done with a certificate, and why.
+fn change(page: &mut Page, item: &Item, step: Step, mode: Mode, report: &PlanReport) {
     let Some(certificate) = &item.certificate else {
         return;
     };
+    let mark = match step {
+        Step::Upload => Mark::Upload,
+        Step::Enable | Step::Retire(How::Disable) => Mark::Change,
+        Step::Retire(How::Delete) => Mark::Delete,
+    };
     let word = match mode {
-        Mode::Manage => "upload",
-        Mode::Observe => "would upload",
+        Mode::Manage => format!("{:<7} ", step.word()),
+        Mode::Observe => format!("would {}  ", step.word()),
     };
     let validity = certificate.validity();
     let line = format!(
-        "{word}  {}  {}, {} to {}",
+        "{word}{}  {}, {} to {}",
         which(item),
         certificate.subject(),
         validity.not_before.date(),
         validity.not_after.date()
     );
-    page.item(2, Mark::Upload, &line);
+    page.item(2, mark, &line);
+    let why = match step {
+        Step::Upload => format!("{}{}", origin(item, report), item.why),
+        Step::Enable => why_enabled(item),
+        Step::Retire(_) => item.retirement.as_ref().map_or_else(String::new, |it| {
+            why_now(it, validity.is_over(report.planned_for())).to_owned()
+        }),
+    };
+    page.line(&format!("            {why}"));
+}
+
+/// Where it comes from.
+fn origin(item: &Item, report: &PlanReport) -> String {
     let files: Vec<String> = item.paths.iter().map(|it| file_name(it)).collect();
+    if files.is_empty() {
+        return "from the ledger; ".to_owned();
+    }
     let since = item.since.map_or(String::new(), |it| {
         format!(" since {}", clock(it, report.now))
     });
-    page.line(&format!(
-        "            in {}{since}; {}",
-        files.join(", "),
-        item.why
-    ));
+    format!("in {}{since}; ", files.join(", "))
 }
 
-/// Mark, word and reason of what is not uploaded.
+fn why_enabled(item: &Item) -> String {
+    match (&item.why, &item.retirement) {
+        (Why::Enough { .. }, _) => item.why.to_string(),
+        (_, Some(_)) => "whether it is enabled is not known, and nothing else is valid".to_owned(),
+        _ => "a person makes it ours".to_owned(),
+    }
+}
+
+/// Mark, word and reason of what nothing is done with.
 fn line(item: &Item, next: &Next<'_>) -> (Mark, &'static str, String) {
     let until = item
         .certificate
@@ -179,10 +223,22 @@ fn line(item: &Item, next: &Next<'_>) -> (Mark, &'static str, String) {
     let since = item.since.map_or(String::new(), |it| {
         format!("; in the source since {}", clock(it, next.now))
     });
+    let by = by(next.outlook, next.now).map_or_else(String::new, |it| format!("; {it}"));
+    let fate = item.retirement.as_ref().map(|it| in_full(it, next.now));
     match item.state {
-        State::Held => (Mark::NeedsYou, "held", format!("{}{since}", item.why)),
-        State::Rejected => (Mark::NeedsYou, "held", item.why.to_string()),
-        State::Removed => (Mark::NeedsYou, "removed", item.why.to_string()),
+        State::Held if is_paused(item) => (Mark::Waits, "held", format!("{}{since}", item.why)),
+        State::Held if matches!(item.why, Why::TooMany { .. }) => {
+            (Mark::NeedsYou, "held", format!("{}{since}", item.why))
+        }
+        State::Held => {
+            let text = format!("{}{since}; {}", item.why, next.of(item));
+            (Mark::NeedsYou, "held", text)
+        }
+        State::Rejected => (Mark::NeedsYou, "held", format!("{}{by}", item.why)),
+        State::Removed => {
+            let text = format!("{}; {}", item.why, next.of(item));
+            (Mark::NeedsYou, "removed", text)
+        }
         State::Replaced => (Mark::Broken, "changed", item.why.to_string()),
         State::Waiting | State::Settling | State::Planned => {
             (Mark::Waits, "later", item.why.to_string())
@@ -192,10 +248,14 @@ fn line(item: &Item, next: &Next<'_>) -> (Mark, &'static str, String) {
             (Mark::NotOurs, "leave", item.why.to_string())
         }
         State::Denied => (Mark::Stays, "never", item.why.to_string()),
-        State::Expired => (Mark::Stays, "ended", ended(item)),
-        State::Disabled | State::Orphaned => (Mark::Stays, "stays", item.why.to_string()),
+        State::Expired => (Mark::Stays, "ended", ended(item, fate)),
+        State::Orphaned => (Mark::Stays, "stays", item.why.to_string()),
+        State::Disabled => {
+            let next = fate.unwrap_or_else(|| next.of(item));
+            (Mark::Stays, "stays", format!("{}; {next}", item.why))
+        }
         State::Trusted | State::Ahead | State::Found | State::Superseded => {
-            let next = next.of(item);
+            let next = fate.unwrap_or_else(|| next.of(item));
             let text = format!("{until}{next}");
             let text = text.trim_end_matches("; –").to_owned();
             (Mark::Stays, "stays", text)
@@ -203,14 +263,21 @@ fn line(item: &Item, next: &Next<'_>) -> (Mark, &'static str, String) {
     }
 }
 
-fn ended(item: &Item) -> String {
+fn ended(item: &Item, fate: Option<String>) -> String {
     let end = item.certificate.as_ref().map(|it| it.validity().not_after);
     let end = end.map_or_else(String::new, |it| format!("on {}; ", it.date()));
-    if item.is_listed {
-        format!("{end}stays listed, harmless")
-    } else {
-        format!("{end}never goes up")
+    match (item.is_listed, fate) {
+        (true, Some(fate)) => format!("{end}{fate}"),
+        (true, None) => format!("{end}stays listed, harmless"),
+        (false, _) => format!("{end}never goes up"),
     }
+}
+
+/// Whether, seen from a later day, what goes up by itself until then lets people in.
+fn comes_in_time(it: &PlannedIntegration, plan: &Plan, report: &PlanReport) -> bool {
+    let at = report.planned_for();
+    let goes_in = |item: &Item| item.state == State::Planned && is_valid(item, at);
+    report.at.is_some() && it.mode == Mode::Manage && plan.items.iter().any(goes_in)
 }
 
 fn no_trust(plan: &Plan, at: Timestamp) -> (Mark, String) {
@@ -222,12 +289,23 @@ fn no_trust(plan: &Plan, at: Timestamp) -> (Mark, String) {
         );
         return (Mark::NeedsYou, text);
     }
-    let text = match last_end(plan) {
-        Some((end, which)) => format!(
+    let waits = |it: &&Item| it.hold_kind().is_some() && is_valid(it, at);
+    let waiting = plan.items.iter().find(waits).map(brief);
+    let text = match (last_end(plan), waiting) {
+        (Some((end, _)), Some(waiting)) => format!(
+            "no trust since {} UTC: {waiting} still waits for a person",
+            end.minute()
+        ),
+        (Some((end, which)), None) => format!(
             "no trust since {} UTC: {which} has ended and no successor is trusted",
             end.minute()
         ),
-        None => "no trust: SendGrid lists no valid certificate".to_owned(),
+        (None, Some(waiting)) => {
+            format!(
+                "no trust: SendGrid lists no valid certificate, and {waiting} waits for a person"
+            )
+        }
+        (None, None) => "no trust: SendGrid lists no valid certificate".to_owned(),
     };
     (Mark::Broken, text)
 }
@@ -243,30 +321,33 @@ fn last_end(plan: &Plan) -> Option<(Timestamp, String)> {
 }
 
 fn totals(page: &mut Page, report: &PlanReport) {
-    let counts = report.counts();
-    let observed = |it: &&PlannedIntegration| it.mode == Mode::Observe;
-    let would: usize = report
+    let of = |mode| Counts::of(report.integrations.iter().filter(|it| it.mode == mode));
+    let (counts, would) = (of(Mode::Manage), of(Mode::Observe));
+    let items = report
         .integrations
         .iter()
-        .filter(observed)
-        .flat_map(PlannedIntegration::items)
-        .filter(|it| it.state == State::Planned)
-        .count();
-    let upload = counts.upload - would;
-    let later = match counts.later {
+        .flat_map(PlannedIntegration::items);
+    let paused = items.filter(|it| is_paused(it)).count();
+    let held = counts.held + would.held - paused;
+    let some = |number: usize, what: &str| match number {
         0 => String::new(),
-        number => format!(", {number} later"),
-    };
-    let would = match would {
-        0 => String::new(),
-        number => format!(", {number} would be uploaded (observe)"),
+        _ => format!(", {number} {what}"),
     };
     page.line(&format!(
-        "Plan: {upload} to upload, {} to disable, {} to delete, {} held for you{later}{would}. \
+        "Plan: {} to upload{}, {} to disable, {} to delete, {held} held for you{}{}{}{}{}{}. \
          Nothing has been changed.",
-        counts.disable, counts.delete, counts.held
+        counts.upload,
+        some(counts.enable, "to enable"),
+        counts.disable,
+        counts.delete,
+        some(paused, "paused"),
+        some(counts.later + would.later, "later"),
+        some(would.upload, "would be uploaded (observe)"),
+        some(would.enable, "would be enabled (observe)"),
+        some(would.disable, "would be disabled (observe)"),
+        some(would.delete, "would be deleted (observe)"),
     ));
-    if upload > 0 {
+    if counts.changes() > 0 {
         page.line("The daemon does this within seconds; by hand: sso-certd sync");
     }
 }
@@ -277,7 +358,9 @@ fn outlook(page: &mut Page, report: &PlanReport) {
     let out: Vec<&Plan> = report
         .integrations
         .iter()
-        .filter_map(|it| it.plan.as_ref().ok())
+        .filter_map(|it| Some((it, it.plan.as_ref().ok()?)))
+        .filter(|(it, plan)| !comes_in_time(it, plan, report))
+        .map(|(_, plan)| plan)
         .filter(|it| has_no_trust(it) && others(&it.items, at).is_empty())
         .collect();
     let all = report.integrations.len();
@@ -313,9 +396,13 @@ mod tests {
 
     use super::*;
     use crate::domain::{AccountName, IntegrationName, Look};
+    use crate::plan::retire::{Block, Grounds};
+    use crate::plan::rollover::Action;
+    use crate::plan::trust::Evidence;
     use crate::view::plan_json::plan_json;
     use crate::view::testing::{
-        NARROW_ASCII, WIDE, adfs, adfs_next, at, certificate, item, now, okta, plan,
+        NARROW_ASCII, WIDE, adfs, adfs_next, at, because, certificate, item, now, okta, pause,
+        plan, retiring,
     };
 
     fn planned(name: &str, mode: Mode, items: Vec<Item>, when: Timestamp) -> PlannedIntegration {
@@ -382,7 +469,7 @@ mod tests {
                   = stays   faee618c2cd6e62b  until 2026-12-14; stays until a successor is trusted
                 entra-eu
                   = stays   d624185339c1210b  until 2027-01-20; stays until a successor is trusted
-                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when a person approves it; in the source since 09:12 UTC
+                  ! held    919e83ffe41e4f62  more than 5 new keys in 24 h; goes when a person approves it; in the source since 09:12 UTC; approve or deny, by 2026-11-29
                   ? leave   38d03ade2be3704f  at SendGrid since before our first look, in no file (inherited)
                 okta
                   = in step
@@ -407,6 +494,7 @@ mod tests {
               "requests": 3,
               "counts": {
                 "upload": 1,
+                "enable": 0,
                 "disable": 0,
                 "delete": 0,
                 "held": 1,
@@ -418,6 +506,8 @@ mod tests {
                   "account": "default",
                   "mode": "manage",
                   "in_step": false,
+                  "trusted": 1,
+                  "latest_expiry": "2026-12-14T00:00:00Z",
                   "steps": [
                     {
                       "action": "upload",
@@ -434,18 +524,32 @@ mod tests {
                     }
                   ],
                   "holds": [],
-                  "later": []
+                  "later": [],
+                  "stays": [
+                    {
+                      "fingerprint": "faee618c2cd6e62bc410badc7d2c0701b07a86c40c323c370ca2e77d0a73dcba",
+                      "state": "trusted",
+                      "reason": "ours",
+                      "why": "uploaded by us and read back",
+                      "not_after": "2026-12-14T00:00:00Z",
+                      "listed": true
+                    }
+                  ]
                 },
                 {
                   "name": "entra-eu",
                   "account": "default",
                   "mode": "manage",
                   "in_step": true,
+                  "trusted": 1,
+                  "latest_expiry": "2027-01-20T00:00:00Z",
+                  "deadline": "2026-11-29T09:12:00Z",
                   "steps": [],
                   "holds": [
                     {
                       "fingerprint": "919e83ffe41e4f62495a8ba83e25134e0bc03065e3a96ea3a617dbfb0043fa14",
                       "state": "held",
+                      "action": "upload",
                       "reason": "key_budget",
                       "why": "more than 5 new keys in 24 h; goes when a person approves it",
                       "paths": [
@@ -453,16 +557,46 @@ mod tests {
                       ]
                     }
                   ],
-                  "later": []
+                  "later": [],
+                  "stays": [
+                    {
+                      "fingerprint": "d624185339c1210bf37e44640a64a6daae61bf50b0532e59a16d74ce0da23da6",
+                      "state": "trusted",
+                      "reason": "ours",
+                      "why": "uploaded by us and read back",
+                      "not_after": "2027-01-20T00:00:00Z",
+                      "listed": true
+                    },
+                    {
+                      "fingerprint": "38d03ade2be3704f56546e590af1034e827e1362defbf9cbe064ff4600640f24",
+                      "state": "inherited",
+                      "reason": "since_first_list",
+                      "why": "at SendGrid since before our first look, in no file (inherited)",
+                      "not_after": "2036-02-28T00:00:00Z",
+                      "listed": true
+                    }
+                  ]
                 },
                 {
                   "name": "okta",
                   "account": "default",
                   "mode": "manage",
                   "in_step": true,
+                  "trusted": 1,
+                  "latest_expiry": "2036-02-28T00:00:00Z",
                   "steps": [],
                   "holds": [],
-                  "later": []
+                  "later": [],
+                  "stays": [
+                    {
+                      "fingerprint": "38d03ade2be3704f56546e590af1034e827e1362defbf9cbe064ff4600640f24",
+                      "state": "trusted",
+                      "reason": "ours",
+                      "why": "uploaded by us and read back",
+                      "not_after": "2036-02-28T00:00:00Z",
+                      "listed": true
+                    }
+                  ]
                 }
               ]
             }"#]].assert_eq(&json);
@@ -537,6 +671,259 @@ mod tests {
 
             1 of 2 integrations would be locked out. First date that matters: 2026-12-14, in 19 d.
         "#]],
+        );
+    }
+
+    fn retire(item: &Item, how: How) -> Action {
+        Action::Retire {
+            certificate: item.certificate.clone().unwrap(),
+            id: item.id.clone().unwrap(),
+            how,
+            ordered: false,
+            again: false,
+            grounds: Grounds::Over {
+                since: at("2026-11-01 00:00:00"),
+            },
+        }
+    }
+
+    fn with_actions(mut it: PlannedIntegration, actions: Vec<Action>) -> PlannedIntegration {
+        if let Ok(plan) = &mut it.plan {
+            plan.actions = actions;
+        }
+        it
+    }
+
+    #[test]
+    fn what_is_taken_away_says_how_and_why_and_what_stays_says_until_when() {
+        let old = |from: &str| certificate("CN=old", from, "2027-01-20");
+        let over = certificate("CN=old", "2024-01-20", "2026-10-20");
+        let going = retiring(
+            State::Superseded,
+            &old("2024-01-01"),
+            Some(How::Disable),
+            vec![],
+        );
+        let actions = vec![retire(&going, How::Disable)];
+        let entra = vec![
+            item(State::Trusted, &okta()),
+            going,
+            retiring(
+                State::Superseded,
+                &old("2024-01-02"),
+                Some(How::Disable),
+                vec![],
+            ),
+            retiring(
+                State::Superseded,
+                &old("2024-01-03"),
+                Some(How::Disable),
+                vec![Block::Overlap {
+                    until: at("2026-12-31 07:00:00"),
+                }],
+            ),
+            retiring(
+                State::Superseded,
+                &old("2024-01-04"),
+                Some(How::Disable),
+                vec![Block::FileThere, Block::NoSuccessor],
+            ),
+            item(State::Disabled, &old("2024-01-05")),
+        ];
+        let gone = retiring(State::Expired, &over, Some(How::Delete), vec![]);
+        let deletions = vec![retire(&gone, How::Delete)];
+        let kept = retiring(State::Expired, &over, None, vec![Block::Keep]);
+        let report = report(vec![
+            with_actions(planned("entra-eu", Mode::Manage, entra, now()), actions),
+            with_actions(
+                planned(
+                    "adfs",
+                    Mode::Manage,
+                    vec![item(State::Trusted, &okta()), gone],
+                    now(),
+                ),
+                deletions,
+            ),
+            planned(
+                "okta",
+                Mode::Manage,
+                vec![item(State::Trusted, &okta()), kept],
+                now(),
+            ),
+        ]);
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
+            entra-eu
+              ~ disable 2c7dbee60f13bf8d  CN=old, 2024-01-01 to 2027-01-20
+                        gone from the source, and its successor is trusted, each for long enough
+              = stays   38d03ade2be3704f  until 2036-02-28
+              = stays   7b11d40511cf64b4  until 2027-01-20; to be disabled; one goes in a day
+              = stays   62880b50ea8b0c39  until 2027-01-20; to be disabled on 2026-12-31, once its successor is trusted for long enough
+              = stays   9e91aa43c00d7a7b  until 2027-01-20; not disabled yet: its file is still there; no successor of ours is trusted
+              = stays   dac5e40d60b620c2  disabled by us; restore brings it back
+            adfs
+              - delete  11258780df545ac3  CN=old, 2024-01-20 to 2026-10-20
+                        over for longer than retire.expired_after
+              = stays   38d03ade2be3704f  until 2036-02-28
+            okta
+              = in step
+
+            Plan: 0 to upload, 1 to disable, 1 to delete, 0 held for you, 2 later. Nothing has been changed.
+            The daemon does this within seconds; by hand: sso-certd sync
+        "#]],
+        );
+        let counts = plan_json(&report).counts;
+        assert_eq!(
+            (counts.upload, counts.disable, counts.delete, counts.later),
+            (0, 1, 1, 2)
+        );
+    }
+
+    #[test]
+    fn what_is_enabled_and_what_observe_would_take_away() {
+        let back = |evidence| Why::Enough {
+            evidence,
+            is_new_key: false,
+        };
+        let mut returned = because(State::Planned, &adfs(), back(Evidence::Returned));
+        returned.is_listed = true;
+        let found = item(State::Found, &adfs_next());
+        let adopt = Action::Enable {
+            certificate: adfs_next(),
+            id: found.id.clone().unwrap(),
+            evidence: Evidence::Order,
+        };
+        let adfs_items = vec![item(State::Trusted, &okta()), found, returned];
+        let old = certificate("CN=old", "2024-01-20", "2027-01-20");
+        let would = retiring(
+            State::Superseded,
+            &old,
+            Some(How::Delete),
+            vec![Block::Observe],
+        );
+        let restored = Item {
+            paths: Vec::new(),
+            since: None,
+            ..because(State::Planned, &adfs(), back(Evidence::Order))
+        };
+        let report = report(vec![
+            with_actions(
+                planned("adfs", Mode::Manage, adfs_items, now()),
+                vec![adopt],
+            ),
+            planned(
+                "okta",
+                Mode::Observe,
+                vec![item(State::Trusted, &okta()), would],
+                now(),
+            ),
+            planned(
+                "x",
+                Mode::Manage,
+                vec![item(State::Trusted, &okta()), restored],
+                now(),
+            ),
+        ]);
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
+            adfs
+              ~ enable  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
+                        a person makes it ours
+              ~ enable  faee618c2cd6e62b  CN=ADFS Signing - sts.example.com, 2025-11-24 to 2026-12-14
+                        it is back in the source
+              = stays   38d03ade2be3704f  until 2036-02-28
+            okta (observe: sso-certd never writes here)
+              - would delete  6b2e418f37b5e90d  CN=old, 2024-01-20 to 2027-01-20
+                        gone from the source, and its successor is trusted, each for long enough
+              = stays   38d03ade2be3704f  until 2036-02-28
+            x
+              + upload  faee618c2cd6e62b  CN=ADFS Signing - sts.example.com, 2025-11-24 to 2026-12-14
+                        from the ledger; a person wants it
+              = stays   38d03ade2be3704f  until 2036-02-28
+
+            Plan: 1 to upload, 2 to enable, 0 to disable, 0 to delete, 0 held for you, 1 would be deleted (observe). Nothing has been changed.
+            The daemon does this within seconds; by hand: sso-certd sync
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_a_person_must_do_says_by_when_and_a_pause_asks_nobody() {
+        let held = because(State::Held, &adfs_next(), Why::NeedsApproval);
+        let waits = because(
+            State::Waiting,
+            &adfs_next(),
+            Why::HoldDown {
+                until: at("2026-11-24 21:40:00"),
+            },
+        );
+        let still = because(State::Held, &adfs_next(), Why::Paused);
+        let trusted = || item(State::Trusted, &okta());
+        let mut paused = planned("okta", Mode::Manage, vec![trusted(), still], now());
+        if let Ok(plan) = &mut paused.plan {
+            plan.outlook.pause = Some(pause("bob"));
+        }
+        let report = report(vec![
+            planned("adfs", Mode::Manage, vec![trusted(), held], now()),
+            planned("entra-eu", Mode::Manage, vec![trusted(), waits], now()),
+            paused,
+        ]);
+        check(
+            &report,
+            WIDE,
+            0,
+            &expect![[r#"
+                adfs
+                  = stays   38d03ade2be3704f  until 2036-02-28
+                  ! held    d49e9ef2931aaea1  waits for approval; in the source since 09:12 UTC; approve or deny, by 2026-11-29
+                entra-eu
+                  = stays   38d03ade2be3704f  until 2036-02-28
+                  · later   d49e9ef2931aaea1  goes up at 2026-11-24 21:40 UTC, if it is still there (hold-down)
+                okta
+                  · paused by bob since 08:05 UTC; nothing is written
+                  = stays   38d03ade2be3704f  until 2036-02-28
+                  · held    d49e9ef2931aaea1  paused; nothing is written; in the source since 09:12 UTC
+
+                Plan: 0 to upload, 0 to disable, 0 to delete, 1 held for you, 1 paused, 1 later. Nothing has been changed.
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_later_day_counts_what_goes_up_by_then() {
+        let when = at("2027-01-21 00:00:00");
+        let over = item(State::Expired, &adfs());
+        let goes = item(State::Planned, &adfs_next());
+        let held = because(State::Held, &adfs_next(), Why::NeedsApproval);
+        let mut report = report(vec![
+            planned("adfs", Mode::Manage, vec![over.clone(), goes], when),
+            planned("entra-eu", Mode::Manage, vec![over, held], when),
+        ]);
+        report.at = Some(when);
+        check(
+            &report,
+            WIDE,
+            2,
+            &expect![[r#"
+                Seen from 2027-01-21, if no file and nothing at SendGrid changes until then:
+
+                adfs
+                  + upload  d49e9ef2931aaea1  CN=ADFS Signing - sts.example.com, 2026-11-24 to 2027-11-24
+                            in d49e9ef2.pem since 09:12 UTC; new key; enough: trust.require = "source"
+                  = ended   faee618c2cd6e62b  on 2026-12-14; stays listed, harmless
+                entra-eu
+                  ✗ no trust since 2026-12-14 00:00 UTC: d49e9ef2 still waits for a person
+                  = ended   faee618c2cd6e62b  on 2026-12-14; stays listed, harmless
+                  ! held    d49e9ef2931aaea1  waits for approval; in the source since 2026-11-24 09:12 UTC; approve or deny
+
+                1 of 2 integrations would be locked out. First date that matters: 2026-12-14, in 19 d.
+            "#]],
         );
     }
 

@@ -17,6 +17,7 @@
 //! | ledger or directory down | needs you |
 //! | first pass under way | waits |
 //! | something goes by itself | waits |
+//! | a person has paused something | waits |
 //! | else | fine |
 
 use crate::domain::Timestamp;
@@ -25,6 +26,7 @@ use crate::domain::text::count;
 use super::concern::{Concern, Standing, latest_expiry, standings};
 use super::snapshot::Snapshot;
 use super::telling::{Teller, Told, account_is_silent};
+use super::telling_wait::is_one_pause;
 use super::terminal::Mark;
 use super::when::{ago, roughly};
 
@@ -162,6 +164,7 @@ fn is_same_cause(
             Concern::ApiKey => same_account,
             Concern::Stale => same_account && is_account(named) && is_account(other),
             Concern::SourceDown => named.it.directory == other.it.directory,
+            Concern::Paused => is_one_pause(named.it, other.it),
             _ => false,
         }
 }
@@ -174,12 +177,13 @@ mod tests {
     use crate::domain::{AccountName, Look, Reason, Refusal, SourceError};
     use crate::plan::policy::Mode;
     use crate::plan::state::State;
+    use crate::plan::trust::Evidence;
     use crate::plan::why::Why;
     use crate::view::snapshot::{Backoff, IntegrationSnapshot, PassFailure};
     use crate::view::status_notes::account_note;
     use crate::view::testing::{
-        account, adfs, adfs_next, at, certificate, integration, item, now, okta, refused_file,
-        snapshot, with_look,
+        account, adfs, adfs_next, at, because, certificate, integration, item, now, okta, paused,
+        refused_file, snapshot, with_look,
     };
 
     fn well(name: &str) -> IntegrationSnapshot {
@@ -313,9 +317,7 @@ mod tests {
         check_one(
             integration("okta", vec![trusted.clone(), item(State::Removed, &adfs())]),
             Mark::NeedsYou,
-            &format!(
-                "okta: {brief} was deleted at SendGrid, not by us, and does not come back by itself."
-            ),
+            &format!("okta: {brief} was deleted at SendGrid, not by us; restore or deny it."),
         );
         let mut held = item(State::Held, &adfs_next());
         held.why = Why::RemovedKey(adfs().fingerprint());
@@ -342,8 +344,13 @@ mod tests {
         let cases = [
             (
                 State::Held,
-                Why::Unseen,
+                Why::NeedsApproval,
                 "a new key waits for approval since 09:12 UTC".to_owned(),
+            ),
+            (
+                State::Held,
+                Why::NeedsPin,
+                "a new key waits for a pin or approval since 09:12 UTC".to_owned(),
             ),
             (
                 State::Held,
@@ -368,6 +375,13 @@ mod tests {
                 &format!("okta needs you: {need}."),
             );
         }
+        let two = [adfs(), adfs_next()].map(|it| because(State::Held, &it, Why::NeedsApproval));
+        let two = two.into_iter().chain([trusted]).collect();
+        check_one(
+            integration("okta", two),
+            Mark::NeedsYou,
+            "okta needs you: 2 new keys wait for approval since 09:12 UTC.",
+        );
     }
 
     #[test]
@@ -621,6 +635,89 @@ mod tests {
             &format!(
                 "All well. adfs waits: {brief} goes to SendGrid today 09:20 UTC (rate limited)."
             ),
+        );
+    }
+
+    #[test]
+    fn a_hold_down_says_when_it_ends() {
+        let until = at("2026-11-24 21:40:00");
+        let wait = because(State::Waiting, &adfs_next(), Why::HoldDown { until });
+        let brief = adfs_next().fingerprint().brief();
+        check_one(
+            integration("adfs", vec![item(State::Trusted, &okta()), wait]),
+            Mark::Waits,
+            &format!(
+                "All well. adfs waits: its new certificate {brief} goes to SendGrid today 21:40 UTC (hold-down)."
+            ),
+        );
+        let mut back = because(
+            State::Planned,
+            &adfs_next(),
+            Why::Enough {
+                evidence: Evidence::Order,
+                is_new_key: false,
+            },
+        );
+        back.is_listed = true;
+        check_one(
+            integration("adfs", vec![item(State::Trusted, &okta()), back]),
+            Mark::Waits,
+            &format!("All well. adfs waits: {brief} is enabled with the next pass."),
+        );
+    }
+
+    #[test]
+    fn a_pause_names_who_and_what() {
+        check_one(
+            paused(well("okta"), "bob"),
+            Mark::Waits,
+            "Paused by bob since 08:05 UTC: okta. New certificates are not uploaded.",
+        );
+        check(
+            &snapshot(vec![
+                paused(well("okta"), "bob"),
+                paused(well("adfs"), "bob"),
+                paused(well("entra-eu"), "alice"),
+                well("keycloak"),
+            ]),
+            Mark::Waits,
+            "Paused by bob since 08:05 UTC: adfs, okta, and 1 more waits. New certificates are not uploaded.",
+        );
+        let held = because(State::Held, &adfs_next(), Why::Paused);
+        let it = integration("okta", vec![item(State::Trusted, &okta()), held]);
+        check_one(
+            paused(it, "bob"),
+            Mark::Waits,
+            "Paused by bob since 08:05 UTC: okta. New certificates are not uploaded.",
+        );
+        let many: Vec<_> = (0..7)
+            .map(|it| paused(well(&format!("c{it}")), "bob"))
+            .collect();
+        check(
+            &snapshot(many),
+            Mark::Waits,
+            "Paused by bob since 08:05 UTC: c0, c1, c2, c3, c4 and 2 more. New certificates are not uploaded.",
+        );
+    }
+
+    #[test]
+    fn a_pause_hides_no_need() {
+        let it = integration("adfs", vec![item(State::Trusted, &adfs())]);
+        check(
+            &snapshot(vec![paused(it, "bob"), paused(well("okta"), "bob")]),
+            Mark::NeedsYou,
+            "adfs: 19 d left and no successor in the directory yet.",
+        );
+    }
+
+    #[test]
+    fn what_a_person_took_away_was_not_deleted_by_somebody() {
+        let brief = adfs().fingerprint().brief();
+        let away = because(State::Removed, &adfs(), Why::RetiredByPerson);
+        check_one(
+            integration("okta", vec![item(State::Trusted, &okta()), away]),
+            Mark::NeedsYou,
+            &format!("okta: {brief} was taken away by a person, and its file still asks for it."),
         );
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    AccountName, Fingerprint, IntegrationId, IntegrationName, Look, SourceError, Timestamp,
+    AccountName, Certificate, CertificateId, Fingerprint, IntegrationId, IntegrationName, Look,
+    SourceError, Timestamp,
 };
 use crate::plan::attention::Attention;
 use crate::plan::policy::{ExpiryPolicy, Mode};
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub is_live: bool,
     /// Every configured integration, by name.
     pub integrations: BTreeMap<IntegrationName, IntegrationSnapshot>,
+    /// What the ledger still has of integrations that are no longer configured.
+    pub orphans: Vec<Orphan>,
     /// Every configured account, by name.
     pub accounts: BTreeMap<AccountName, AccountSnapshot>,
     /// Why the ledger cannot be written; none while it can.
@@ -65,6 +68,38 @@ pub struct IntegrationSnapshot {
     pub failure: Option<PassFailure>,
     /// The last change that was made at SendGrid.
     pub last_change: Option<LastChange>,
+}
+
+/// An integration that is no longer configured, with what the ledger still has of it.
+#[derive(Clone, Debug)]
+pub struct Orphan {
+    /// SendGrid's id.
+    pub integration_id: IntegrationId,
+    /// What the configuration called it last, if it ever did.
+    pub name: Option<IntegrationName>,
+    /// The account it was in then.
+    pub account: Option<AccountName>,
+    /// What is still in its books, by fingerprint.
+    pub certificates: Vec<OrphanCertificate>,
+}
+
+/// A certificate of an integration that is no longer configured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OrphanCertificate {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The certificate, if it was ever seen.
+    pub certificate: Option<Certificate>,
+    /// Its id at SendGrid, if it was listed.
+    pub id: Option<CertificateId>,
+}
+
+impl Orphan {
+    /// What it was called, or its id.
+    pub fn label(&self) -> String {
+        let name = self.name.as_ref().map(ToString::to_string);
+        name.unwrap_or_else(|| self.integration_id.to_string())
+    }
 }
 
 /// Why passes fail.
@@ -187,6 +222,7 @@ impl Snapshot {
         let mut snapshot = self.clone();
         if !names.is_empty() {
             snapshot.integrations.retain(|it, _| names.contains(it));
+            snapshot.orphans.clear();
         }
         Ok(snapshot)
     }

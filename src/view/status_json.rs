@@ -2,17 +2,22 @@
 
 use crate::domain::text::printable_path;
 use crate::domain::{FileVerdict, Look, SourceError, Timestamp};
+use crate::plan::retire::{How, Retirement};
 use crate::plan::rollover::Item;
+use crate::plan::state::State;
 
-use super::concern::{Standing, items, standings};
+use super::concern::{Standing, items, pause, standings};
 use super::next::Next;
 use super::plan_json::paths;
 use super::refusal_text::help_lines;
 use super::sentence::sentence;
-use super::snapshot::{AccountSnapshot, IntegrationSnapshot, Snapshot, SourceSnapshot};
+use super::snapshot::{
+    AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, Snapshot, SourceSnapshot,
+};
 use super::status_schema::{
     AccountJson, CertificateJson, ChangeJson, FailureJson, IntegrationJson, LedgerJson,
-    RefusedJson, ReloadJson, ScheduleJson, SourceJson, StatusJson,
+    OrphanCertificateJson, OrphanJson, PauseJson, RefusedJson, ReloadJson, RetirementJson,
+    ScheduleJson, SourceJson, StatusJson,
 };
 use super::why_word::why_word;
 
@@ -33,6 +38,7 @@ pub fn status_json(snapshot: &Snapshot, now: Timestamp) -> StatusJson {
             .iter()
             .map(|it| integration(it, snapshot, now))
             .collect(),
+        orphans: snapshot.orphans.iter().map(orphan).collect(),
         accounts: snapshot.accounts.values().map(account).collect(),
         ledger: LedgerJson {
             writable: snapshot.ledger_failure.is_none(),
@@ -71,6 +77,11 @@ fn integration(standing: &Standing<'_>, snapshot: &Snapshot, now: Timestamp) -> 
         successor_known: outlook.map(|it| it.successor_known),
         successor_due: text(outlook.and_then(|it| it.successor_due)),
         deadline: text(outlook.and_then(|it| it.deadline)),
+        approvals_pending: outlook.map_or(0, |it| it.approvals_pending),
+        paused: pause(it).map(|it| PauseJson {
+            since: it.at.to_string(),
+            by: it.by.clone(),
+        }),
         open_intents: outlook.map_or(0, |it| it.open_intents),
         compared_at: text(it.compared_at),
         passed: it.has_passed,
@@ -154,6 +165,7 @@ fn certificate(item: &Item, next: &Next<'_>, now: Timestamp) -> CertificateJson 
         why: item.why.to_string(),
         next: Some(next.of(item)).filter(|it| it != "–"),
         until: text(item.why.until()),
+        retirement: item.retirement.as_ref().map(|it| retirement(it, now)),
         subject: certificate.map(|it| it.subject().to_owned()),
         issuer: certificate.map(|it| it.issuer().to_owned()),
         serial: certificate.map(|it| it.serial().to_owned()),
@@ -164,6 +176,31 @@ fn certificate(item: &Item, next: &Next<'_>, now: Timestamp) -> CertificateJson 
         listed: item.is_listed,
         paths: paths(item),
         since: text(item.since),
+    }
+}
+
+fn retirement(it: &Retirement, now: Timestamp) -> RetirementJson {
+    RetirementJson {
+        action: it.how.map(How::word),
+        ordered: it.ordered,
+        date: text(it.how.and_then(|_| it.date(now))),
+        blocks: it.blocks.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn orphan(it: &Orphan) -> OrphanJson {
+    let certificate = |it: &OrphanCertificate| OrphanCertificateJson {
+        fingerprint: it.fingerprint.hex(),
+        state: State::Orphaned.word(),
+        certificate_id: it.id.as_ref().map(ToString::to_string),
+        subject: it.certificate.as_ref().map(|it| it.subject().to_owned()),
+        not_after: text(it.certificate.as_ref().map(|it| it.validity().not_after)),
+    };
+    OrphanJson {
+        integration_id: it.integration_id.to_string(),
+        name: it.name.as_ref().map(ToString::to_string),
+        account: it.account.as_ref().map(ToString::to_string),
+        certificates: it.certificates.iter().map(certificate).collect(),
     }
 }
 
@@ -195,8 +232,11 @@ mod tests {
 
     use super::*;
     use crate::domain::{Reason, Refusal};
-    use crate::plan::state::State;
-    use crate::view::testing::{adfs_next, item, now, okta, refused_file, snapshot, with_look};
+    use crate::plan::retire::Block;
+    use crate::view::testing::{
+        adfs, adfs_next, day, item, now, okta, orphan, paused, refused_file, retiring, snapshot,
+        with_look,
+    };
 
     #[test]
     fn the_field_names_are_stable() {
@@ -208,8 +248,17 @@ mod tests {
         let items = vec![
             item(State::Trusted, &okta()),
             item(State::Held, &adfs_next()),
+            retiring(
+                State::Superseded,
+                &adfs(),
+                Some(How::Disable),
+                vec![Block::Overlap {
+                    until: day("2026-12-31"),
+                }],
+            ),
         ];
-        let snapshot = snapshot(vec![with_look("okta", items, look)]);
+        let mut snapshot = snapshot(vec![paused(with_look("okta", items, look), "bob")]);
+        snapshot.orphans = vec![orphan("old-idp", &[okta()])];
         let json = status_json(&snapshot, now());
         let mut text = serde_json::to_string_pretty(&json).unwrap();
         text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
@@ -242,6 +291,11 @@ mod tests {
                   "successor_known": false,
                   "successor_due": "2036-01-14T00:00:00Z",
                   "deadline": "2026-11-29T09:12:00Z",
+                  "approvals_pending": 1,
+                  "paused": {
+                    "since": "2026-11-24T08:05:00Z",
+                    "by": "bob"
+                  },
                   "open_intents": 0,
                   "compared_at": "2026-11-24T09:10:00Z",
                   "passed": true,
@@ -292,7 +346,7 @@ mod tests {
                       "state": "held",
                       "reason": "key_budget",
                       "why": "more than 5 new keys in 24 h; goes when a person approves it",
-                      "next": "too many new keys in 24 h",
+                      "next": "approve or deny, by 2026-11-29",
                       "subject": "CN=ADFS Signing - sts.example.com",
                       "issuer": "CN=ADFS Signing - sts.example.com",
                       "serial": "01:95:56",
@@ -305,6 +359,48 @@ mod tests {
                         "/etc/sso-certd/certificates/x/d49e9ef2.pem"
                       ],
                       "since": "2026-11-24T09:12:00Z"
+                    },
+                    {
+                      "fingerprint": "faee618c2cd6e62bc410badc7d2c0701b07a86c40c323c370ca2e77d0a73dcba",
+                      "thumbprint": "92FE B483 3EB1 3477 2787 2FD1 A4D0 F304 BAE4 892A",
+                      "certificate_id": "66138975",
+                      "state": "superseded",
+                      "reason": "successor",
+                      "why": "its file is gone and faee618c goes on",
+                      "next": "to be disabled on 2026-12-31",
+                      "retirement": {
+                        "action": "disable",
+                        "ordered": false,
+                        "date": "2026-12-31T00:00:00Z",
+                        "blocks": [
+                          "its successor has been trusted for long enough from 2026-12-31"
+                        ]
+                      },
+                      "subject": "CN=ADFS Signing - sts.example.com",
+                      "issuer": "CN=ADFS Signing - sts.example.com",
+                      "serial": "01:95:56",
+                      "key": "RSA 2048",
+                      "not_before": "2025-11-24T00:00:00Z",
+                      "not_after": "2026-12-14T00:00:00Z",
+                      "left_seconds": 1694758,
+                      "listed": true,
+                      "paths": []
+                    }
+                  ]
+                }
+              ],
+              "orphans": [
+                {
+                  "integration_id": "7c2e9d14-0a5b-4f63-8e21-9b4d6a7f1c05",
+                  "name": "old-idp",
+                  "account": "default",
+                  "certificates": [
+                    {
+                      "fingerprint": "38d03ade2be3704f56546e590af1034e827e1362defbf9cbe064ff4600640f24",
+                      "state": "orphaned",
+                      "certificate_id": "66138975",
+                      "subject": "CN=example, O=Okta",
+                      "not_after": "2036-02-28T00:00:00Z"
                     }
                   ]
                 }

@@ -28,6 +28,8 @@ pub struct StatusJson {
     pub version: &'static str,
     /// One object an integration, in the order of the text.
     pub integrations: Vec<IntegrationJson>,
+    /// What the ledger still has of integrations that are no longer configured.
+    pub orphans: Vec<OrphanJson>,
     /// One object an account, by name.
     pub accounts: Vec<AccountJson>,
     /// The ledger.
@@ -74,6 +76,11 @@ pub struct IntegrationJson {
     /// By when a person must act.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
+    /// Certificates that wait for a person's word.
+    pub approvals_pending: usize,
+    /// Since when a person has paused it; absent while nobody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PauseJson>,
     /// Uploads whose outcome is unknown.
     pub open_intents: usize,
     /// When it was last compared with SendGrid.
@@ -91,6 +98,63 @@ pub struct IntegrationJson {
     pub source: SourceJson,
     /// Its certificates and rows, what counts most first.
     pub certificates: Vec<CertificateJson>,
+}
+
+/// An integration that is no longer configured.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct OrphanJson {
+    /// SendGrid's id.
+    pub integration_id: String,
+    /// What the configuration called it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The account it was in then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// What is still in its books.
+    pub certificates: Vec<OrphanCertificateJson>,
+}
+
+/// A certificate of an integration that is no longer configured.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct OrphanCertificateJson {
+    /// SHA-256 of the DER, 64 digits.
+    pub fingerprint: String,
+    /// `orphaned`.
+    pub state: &'static str,
+    /// SendGrid's id, if it was listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_id: Option<String>,
+    /// The subject, RFC 4514.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Last second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
+}
+
+/// A person's pause.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PauseJson {
+    /// Since when.
+    pub since: String,
+    /// Whose.
+    pub by: String,
+}
+
+/// What is to become of an old certificate of ours.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RetirementJson {
+    /// `disable` or `delete`; absent while nobody wants it taken away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<&'static str>,
+    /// Whether a person ordered it.
+    pub ordered: bool,
+    /// When it goes, if only time stands in the way; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// What stands in the way, in sentences.
+    pub blocks: Vec<String>,
 }
 
 /// Why passes fail.
@@ -183,6 +247,9 @@ pub struct CertificateJson {
     /// When something happens by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// What is to become of it, if it is an old one of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retirement: Option<RetirementJson>,
     /// The subject, RFC 4514.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

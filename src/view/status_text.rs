@@ -8,10 +8,10 @@ use crate::plan::state::State;
 
 use super::concern::{Concern, Standing, items, latest_expiry, standings};
 use super::named::which;
-use super::next::Next;
+use super::next::{Next, ORPHAN_NEXT};
 use super::refusal_text::file_name;
 use super::sentence::{Sentence, sentence};
-use super::snapshot::Snapshot;
+use super::snapshot::{Orphan, Snapshot};
 use super::status_notes::{notes_on_accounts, notes_on_failures};
 use super::table::{Cell, Column, Fit, Table};
 use super::terminal::{Mark, Page, Rendered, Terminal, Tone};
@@ -75,7 +75,7 @@ pub fn status_text(
         page.table(&table);
     }
     if !options.all {
-        note_on_folded(&mut page, &standings, is_long, now);
+        note_on_folded(&mut page, &standings, &snapshot.orphans, is_long, now);
     }
     let todos = todos(snapshot, &standings, now);
     if !todos.is_empty() {
@@ -138,7 +138,35 @@ fn table(
         }
         rows(&mut table, standing, snapshot, now, options);
     }
+    if options.all {
+        for orphan in &snapshot.orphans {
+            orphan_rows(&mut table, orphan, now);
+        }
+    }
     table
+}
+
+/// What the ledger still has of an integration that is no longer configured.
+fn orphan_rows(table: &mut Table, orphan: &Orphan, now: Timestamp) {
+    for (index, it) in orphan.certificates.iter().enumerate() {
+        let name = if index == 0 {
+            orphan.label()
+        } else {
+            String::new()
+        };
+        let end = it.certificate.as_ref().map(|it| it.validity().not_after);
+        let cells = [
+            name,
+            it.fingerprint.short(),
+            end.map_or_else(|| "–".to_owned(), Timestamp::date),
+            end.map_or_else(|| "–".to_owned(), |it| left(it, now)),
+            State::Orphaned.word().to_owned(),
+            ORPHAN_NEXT.to_owned(),
+            "–".to_owned(),
+        ];
+        let cells = cells.map(|it| Cell::new(it, Tone::Dim));
+        table.row(None, cells.into_iter().collect());
+    }
 }
 
 fn rows(
@@ -233,7 +261,13 @@ const fn tone(state: State) -> Tone {
 }
 
 /// What is not shown is said, and files that are not judged yet.
-fn note_on_folded(page: &mut Page, standings: &[Standing<'_>], is_long: bool, now: Timestamp) {
+fn note_on_folded(
+    page: &mut Page,
+    standings: &[Standing<'_>],
+    orphans: &[Orphan],
+    is_long: bool,
+    now: Timestamp,
+) {
     let shown = || {
         standings
             .iter()
@@ -247,6 +281,16 @@ fn note_on_folded(page: &mut Page, standings: &[Standing<'_>], is_long: bool, no
         let number = count(folded, "certificate that is", "certificates that are");
         page.toned(
             &format!("  Not shown: {number} over or denied. All: sso-certd status --all"),
+            Tone::Dim,
+        );
+    }
+    let orphans: usize = orphans.iter().map(|it| it.certificates.len()).sum();
+    if orphans > 0 {
+        let number = count(orphans, "certificate", "certificates");
+        page.toned(
+            &format!(
+                "  Not shown: {number} of what is no longer configured. All: sso-certd status --all"
+            ),
             Tone::Dim,
         );
     }
@@ -351,11 +395,13 @@ mod tests {
 
     use super::*;
     use crate::domain::{IntegrationName, Look, Reason, Refusal, SourceError};
+    use crate::plan::retire::{Block, How};
+    use crate::plan::trust::Evidence;
     use crate::plan::why::Why;
     use crate::view::snapshot::{IntegrationSnapshot, LastChange, PassFailure};
     use crate::view::testing::{
-        NARROW_ASCII, WIDE, adfs, adfs_next, at, certificate, integration, item, now, okta,
-        refused_file, snapshot, with_look,
+        NARROW_ASCII, WIDE, adfs, adfs_next, at, because, certificate, integration, item, now,
+        okta, orphan, paused, refused_file, retiring, snapshot, with_look,
     };
 
     #[track_caller]
@@ -480,7 +526,7 @@ mod tests {
 
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
                 ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
-                               d49e9ef2931aaea1  2027-11-24  364 d  held     too many new keys in 24 h
+                               d49e9ef2931aaea1  2027-11-24  364 d  held     approve or deny, by 2026-11-29
                 ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
 
                   To do
@@ -489,10 +535,9 @@ mod tests {
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
                        thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
                        from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                       the same    [integrations.adfs.trust]
-                                   pins = ["d49e9ef2931aaea15e84713c54471ef916a0b71babf3e5a03a1dfb90f4cae181"]
-                                   and then: systemctl reload sso-certd
-                       not it      take its file away: it is not uploaded before you say so
+                       the same    sso-certd approve d49e9ef2931aaea1
+                       not it      sso-certd deny d49e9ef2931aaea1
+                       by          2026-11-29, five days after it appeared: AD FS then signs with it; trust ends on 2026-12-14
 
                   Next comparison 10:00 UTC.
             "#]],
@@ -512,7 +557,7 @@ mod tests {
                 ✗ Logins through okta fail: SendGrid trusts no valid certificate for it since 06:03 UTC. 1 other integration is well.
 
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-                ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  removed  does not come back by itself
+                ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  removed  restore or deny
                 ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted  successor expected by 2027-10-10
                                faee618c2cd6e62b  2026-12-14   19 d  trusted  may end, d49e9ef2 goes on
 
@@ -520,9 +565,8 @@ mod tests {
                   1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
                        meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
                   2  okta: somebody deleted 38d03ade2be3704f at SendGrid; it was not us
-                       a mistake   add it again in SendGrid's own pages; sso-certd then finds it
-                       stolen key  a certificate with a new key from the identity provider, into /etc/sso-certd/certificates/okta
-                       on purpose  take away /etc/sso-certd/certificates/x/38d03ade.pem
+                       a mistake   sso-certd restore 38d03ade2be3704f      (logins work again after some seconds)
+                       on purpose  sso-certd deny 38d03ade2be3704f         (stolen key: first a new one from the provider)
 
                   Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
             "#]],
@@ -536,7 +580,7 @@ mod tests {
 
                    INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
                 x  okta         38d03ade2be3704f  2036-02-28  9.2 y  removed
-                                does not come back by itself
+                                restore or deny
                 ok adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted
                                 successor expected by 2027-10-10
                                 faee618c2cd6e62b  2026-12-14   19 d  trusted
@@ -546,9 +590,8 @@ mod tests {
                   1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
                        meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
                   2  okta: somebody deleted 38d03ade2be3704f at SendGrid; it was not us
-                       a mistake   add it again in SendGrid's own pages; sso-certd then finds it
-                       stolen key  a certificate with a new key from the identity provider, into /etc/sso-certd/certificates/okta
-                       on purpose  take away /etc/sso-certd/certificates/x/38d03ade.pem
+                       a mistake   sso-certd restore 38d03ade2be3704f      (logins work again after some seconds)
+                       on purpose  sso-certd deny 38d03ade2be3704f         (stolen key: first a new one from the provider)
 
                   Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
             "#]],
@@ -599,8 +642,9 @@ mod tests {
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
                        thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
                        find out    who added it in SendGrid's own pages
-                       a mistake   delete it there: whoever holds its key can sign in
-                       on purpose  put its file into /etc/sso-certd/certificates/okta
+                       not known   delete it there, whoever holds its key can sign in; then sso-certd deny d49e9ef2931aaea1
+                       known       sso-certd adopt d49e9ef2931aaea1         (ours from now on)
+                       or          sso-certd acknowledge d49e9ef2931aaea1   (left alone, no alarm)
                   3  okta: /etc/sso-certd/certificates/okta/bundle.pem: refused (private_key): line 1 begins an unencrypted PKCS#8 key
                        help        keep only the certificate   openssl x509 -in /etc/sso-certd/certificates/okta/bundle.pem -out okta.pem
                                    remove the bundle           shred -u /etc/sso-certd/certificates/okta/bundle.pem
@@ -665,6 +709,7 @@ mod tests {
                   2  others: no certificate in the directory is trusted at SendGrid
                        listed      38d03ade2be3704f
                        what helps  the file of the one in use in /etc/sso-certd/certificates/others: it is then found, and watched
+                       or          sso-certd adopt 38d03ade2be3704f: it is then ours
                   3  refused: SendGrid refuses d49e9ef2931aaea1 (400); sent again today 21:40 UTC
                        subject     CN=ADFS Signing - sts.example.com
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
@@ -850,7 +895,257 @@ mod tests {
     }
 
     #[test]
-    fn no_sentence_names_a_verb_that_does_not_exist() {
+    fn a_key_that_waits_for_approval_says_what_to_type_and_by_when() {
+        let held = because(State::Held, &adfs_next(), Why::NeedsApproval);
+        let it = integration("adfs", vec![item(State::Trusted, &adfs()), held]);
+        check(
+            &snapshot(vec![it, steady()]),
+            WIDE,
+            2,
+            &expect![[r#"
+            ! adfs needs you: a new key waits for approval since 09:12 UTC. 1 other integration is well.
+
+              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+            ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
+                           d49e9ef2931aaea1  2027-11-24  364 d  held     approve or deny, by 2026-11-29
+            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+
+              To do
+              1  adfs: compare this with the identity provider's own page, not with this machine
+                   subject     CN=ADFS Signing - sts.example.com
+                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                   the same    sso-certd approve d49e9ef2931aaea1
+                   not it      sso-certd deny d49e9ef2931aaea1
+                   by          2026-11-29, five days after it appeared: AD FS then signs with it; trust ends on 2026-12-14
+
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_comes_next_is_told_of_every_new_state() {
+        let until = at("2026-11-24 21:40:00");
+        let date = at("2026-12-31 07:00:00");
+        let old = |from: &str| certificate("CN=old", from, "2027-01-20");
+        let back = Why::Enough {
+            evidence: Evidence::Returned,
+            is_new_key: false,
+        };
+        let mut enabled = because(State::Planned, &old("2024-01-05"), back);
+        enabled.is_listed = true;
+        let ordered = |mut it: Item| {
+            it.retirement.as_mut().unwrap().ordered = true;
+            it
+        };
+        let items = vec![
+            item(State::Trusted, &okta()),
+            ordered(retiring(
+                State::Trusted,
+                &certificate("CN=x", "2026-01-01", "2035-01-01"),
+                Some(How::Delete),
+                vec![Block::Paused],
+            )),
+            enabled,
+            because(State::Waiting, &adfs_next(), Why::HoldDown { until }),
+            because(
+                State::Waiting,
+                &old("2024-01-06"),
+                Why::NotEnabled { until },
+            ),
+            because(
+                State::Settling,
+                &old("2024-01-07"),
+                Why::Vanishing { until },
+            ),
+            retiring(
+                State::Superseded,
+                &old("2024-01-01"),
+                Some(How::Disable),
+                vec![Block::Overlap { until: date }],
+            ),
+            retiring(
+                State::Superseded,
+                &old("2024-01-02"),
+                Some(How::Disable),
+                vec![Block::Overlap { until: date }, Block::SourceUnhealthy],
+            ),
+            retiring(
+                State::Superseded,
+                &old("2024-01-03"),
+                None,
+                vec![Block::Keep],
+            ),
+            item(State::Disabled, &old("2024-01-04")),
+        ];
+        let mut snapshot = snapshot(vec![integration("okta", items)]);
+        snapshot.schedule.next_run = None;
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
+                · All well. okta waits: its new certificate d49e9ef2 goes to SendGrid today 21:40 UTC (hold-down).
+
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                · okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                               5cdbbd83381af20a  2035-01-01  8.1 y  trusted
+                               not deleted: paused
+                               dac5e40d60b620c2  2027-01-20   56 d  planned
+                               enabled with the next pass
+                               d49e9ef2931aaea1  2027-11-24  364 d  waiting
+                               hold-down ends today 21:40 UTC
+                               b3ed062ef005ea21  2027-01-20   56 d  waiting
+                               enabled today 21:40 UTC
+                               1dff2edbf7690c66  2027-01-20   56 d  settling
+                               SendGrid is asked again today 21:40 UTC
+                               2c7dbee60f13bf8d  2027-01-20   56 d  superseded
+                               to be disabled on 2026-12-31
+                               7b11d40511cf64b4  2027-01-20   56 d  superseded
+                               not disabled: a file is refused
+                               62880b50ea8b0c39  2027-01-20   56 d  superseded
+                               stays, 62880b50 goes on
+                               9e91aa43c00d7a7b  2027-01-20   56 d  disabled
+                               restore brings it back
+            "#]],
+        );
+        check(
+            &snapshot,
+            NARROW_ASCII,
+            0,
+            &expect![[r#"
+                . All well. okta waits: its new certificate d49e9ef2 goes to SendGrid today 21:40 UTC (hold-down).
+
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                . okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                               5cdbbd83381af20a  2035-01-01  8.1 y  trusted
+                               not deleted: paused
+                               dac5e40d60b620c2  2027-01-20   56 d  planned
+                               enabled with the next pass
+                               d49e9ef2931aaea1  2027-11-24  364 d  waiting
+                               hold-down ends today 21:40 UTC
+                               b3ed062ef005ea21  2027-01-20   56 d  waiting
+                               enabled today 21:40 UTC
+                               1dff2edbf7690c66  2027-01-20   56 d  settling
+                               SendGrid is asked again today 21:40 UTC
+                               2c7dbee60f13bf8d  2027-01-20   56 d  superseded
+                               to be disabled on 2026-12-31
+                               7b11d40511cf64b4  2027-01-20   56 d  superseded
+                               not disabled: a file is refused
+                               62880b50ea8b0c39  2027-01-20   56 d  superseded
+                               stays, 62880b50 goes on
+                               9e91aa43c00d7a7b  2027-01-20   56 d  disabled
+                               restore brings it back
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_a_person_took_away_and_paused_is_told() {
+        let away = because(State::Removed, &adfs(), Why::RetiredByPerson);
+        let it = integration("okta", vec![item(State::Trusted, &okta()), away]);
+        let held = because(State::Held, &adfs_next(), Why::Paused);
+        let still = integration("adfs", vec![item(State::Trusted, &okta()), held]);
+        let snapshot = snapshot(vec![it, paused(still, "bob")]);
+        check(
+            &snapshot,
+            WIDE,
+            2,
+            &expect![[r#"
+                ! okta: faee618c was taken away by a person, and its file still asks for it.
+
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+                ! okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                               faee618c2cd6e62b  2026-12-14   19 d  removed  take its file away, or restore it
+                · adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                               d49e9ef2931aaea1  2027-11-24  364 d  held     goes up when resumed
+
+                  To do
+                  1  okta: a person took faee618c2cd6e62b away, and its file still asks for it
+                       stays away  take away /etc/sso-certd/certificates/x/faee618c.pem
+                       want back   sso-certd restore faee618c2cd6e62b
+
+                  Next comparison 10:00 UTC.
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_removed_key_names_the_one_to_decide_about() {
+        let held = because(
+            State::Held,
+            &adfs_next(),
+            Why::RemovedKey(adfs().fingerprint()),
+        );
+        let it = integration("adfs", vec![item(State::Trusted, &okta()), held]);
+        check(
+            &snapshot(vec![it]),
+            WIDE,
+            2,
+            &expect![[r#"
+            ! adfs: d49e9ef2 is held, because its key is that of faee618c, which somebody deleted at SendGrid.
+
+              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+            ! adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                           d49e9ef2931aaea1  2027-11-24  364 d  held     restore or deny faee618c first
+
+              To do
+              1  adfs: d49e9ef2931aaea1 is held: its key is that of faee618c2cd6e62b, which somebody deleted at SendGrid
+                   subject     CN=ADFS Signing - sts.example.com
+                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                   a mistake   sso-certd restore faee618c2cd6e62b
+                   stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
+
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_no_longer_configured_is_shown_until_forgotten() {
+        let mut snapshot = snapshot(vec![steady()]);
+        snapshot.orphans = vec![orphan("old-idp", &[adfs(), adfs_next()])];
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
+            ✓ All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+
+              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM
+            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –     38d03ade.pem
+              Not shown: 2 certificates of what is no longer configured. All: sso-certd status --all
+
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+        let options = StatusOptions {
+            all: true,
+            quiet: false,
+        };
+        let all = status_text(&snapshot, now(), WIDE, options);
+        expect![[r#"
+            ✓ All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+
+              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE     NEXT             FROM
+            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted   –                38d03ade.pem
+              old-idp      faee618c2cd6e62b  2026-12-14   19 d  orphaned  forget drops it  –
+                           d49e9ef2931aaea1  2027-11-24  364 d  orphaned  forget drops it  –
+
+              Next comparison 10:00 UTC.
+        "#]].assert_eq(&all.text);
+        assert_eq!(all.exit, 0);
+        let one = BTreeSet::from([IntegrationName::parse("okta").unwrap()]);
+        let one = status_text(&snapshot.only(&one).unwrap(), now(), WIDE, options);
+        assert!(!one.text.contains("orphaned"), "{}", one.text);
+    }
+
+    #[test]
+    fn every_verb_that_a_text_names_exists() {
         let verbs = [
             "approve",
             "deny",
@@ -862,12 +1157,29 @@ mod tests {
             "pause",
             "resume",
             "explain",
+            "status",
+            "sync",
+            "integrations",
+        ];
+        let whys = [
+            Why::NeedsApproval,
+            Why::NeedsPin,
+            Why::KeyBudget { limit: 5 },
+            Why::TooMany { limit: 200 },
+            Why::RemovedKey(okta().fingerprint()),
+            Why::RetiredByPerson,
+            Why::RemovedByOthers,
+            Why::Paused,
         ];
         for state in State::ALL {
-            let it = integration("x", vec![item(state, &adfs())]);
-            let text = status_text(&snapshot(vec![it]), now(), WIDE, StatusOptions::default()).text;
-            for verb in verbs {
-                assert!(!text.contains(&format!("sso-certd {verb}")), "{text}");
+            for why in whys.into_iter().chain([item(state, &adfs()).why]) {
+                let it = integration("x", vec![because(state, &adfs(), why)]);
+                let options = StatusOptions::default();
+                let text = status_text(&snapshot(vec![it]), now(), WIDE, options).text;
+                for after in text.split("  sso-certd ").skip(1) {
+                    let verb = after.split_whitespace().next().unwrap();
+                    assert!(verbs.contains(&verb), "{text}");
+                }
             }
         }
     }

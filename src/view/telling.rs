@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::domain::text::{count, printable, span};
 use crate::domain::{Reason, Timestamp};
 use crate::plan::attention::Attention;
-use crate::plan::policy::Mode;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 use crate::plan::why::Why;
@@ -14,7 +13,7 @@ use super::concern::{Concern, Standing, is_trusting, items, latest_expiry, other
 use super::named::brief;
 use super::refusal_text::file_name;
 use super::snapshot::{AccountSnapshot, Snapshot};
-use super::when::{ago, clock, day_and_clock};
+use super::when::{ago, clock};
 
 /// A sentence before the others are counted: what comes before the count, and what comes after it.
 pub(crate) struct Told {
@@ -64,6 +63,7 @@ impl Teller<'_> {
             Concern::SourceDown => self.source_down(),
             Concern::Starting => self.starting(),
             Concern::Waits => self.waits(),
+            Concern::Paused => self.paused(),
             Concern::PrivateKey
             | Concern::Approval
             | Concern::KeyBudget
@@ -175,6 +175,13 @@ impl Teller<'_> {
     fn removed(&self) -> Told {
         let it = self.standing.it;
         let gone = items(it).iter().find(|it| it.state == State::Removed);
+        if let Some(item) = gone.filter(|it| it.why == Why::RetiredByPerson) {
+            return Told::from(format!(
+                "{}: {} was taken away by a person, and its file still asks for it",
+                it.name,
+                brief(item)
+            ));
+        }
         let held = items(it).iter().find_map(|item| match item.why {
             Why::RemovedKey(other) => Some((brief(item), other)),
             _ => None,
@@ -186,7 +193,7 @@ impl Teller<'_> {
                 other.brief()
             ),
             (gone, _) => format!(
-                "{}: {} was deleted at SendGrid, not by us, and does not come back by itself{}",
+                "{}: {} was deleted at SendGrid, not by us; restore or deny it{}",
                 it.name,
                 gone.map_or_else(|| "a certificate".to_owned(), brief),
                 self.as_of()
@@ -216,11 +223,24 @@ impl Teller<'_> {
                 None => "a private key lies in its directory".to_owned(),
             },
             Concern::Approval => {
-                let since = of(Attention::Approval).and_then(|it| it.since);
+                let pending = items(it)
+                    .iter()
+                    .filter(|it| it.attention() == Some(Attention::Approval));
+                let since = pending.clone().filter_map(|it| it.since).min();
                 let since = since.map_or(String::new(), |it| {
                     format!(" since {}", clock(it, self.now))
                 });
-                format!("a new key waits for approval{since}")
+                let what = match pending.clone().count() {
+                    0 | 1 => "a new key waits".to_owned(),
+                    number => format!("{number} new keys wait"),
+                };
+                let is_pin = |it: &Item| it.why == Why::NeedsPin;
+                let word = if pending.clone().all(is_pin) && pending.count() > 0 {
+                    "a pin or approval"
+                } else {
+                    "approval"
+                };
+                format!("{what} for {word}{since}")
             }
             Concern::KeyBudget => match of(Attention::KeyBudget).map(|it| it.why) {
                 Some(Why::TooMany { limit }) => format!(
@@ -299,77 +319,6 @@ impl Teller<'_> {
             _ => "its directory cannot be read".to_owned(),
         };
         Told::from(format!("{}: {why}; nothing new is seen", it.name))
-    }
-
-    fn starting(&self) -> Told {
-        let all = self.snapshot.integrations.values();
-        let done = all
-            .clone()
-            .filter(|it| it.has_passed && it.failure.is_none())
-            .count();
-        let number = count(all.len(), "integration", "integrations");
-        Told::from(format!(
-            "Starting: {done} of {number} compared with SendGrid so far"
-        ))
-    }
-
-    fn waits(&self) -> Told {
-        let it = self.standing.it;
-        let goes =
-            |it: &&Item| matches!(it.state, State::Settling | State::Waiting | State::Planned);
-        let soonest = items(it)
-            .iter()
-            .filter(goes)
-            .min_by_key(|it| it.why.until().map_or(i64::MAX, Timestamp::as_millis));
-        let wait = soonest.map_or_else(String::new, |item| self.wait(item));
-        let well = if is_trusting(items(it), self.now) {
-            "All well. "
-        } else {
-            ""
-        };
-        Told::from(format!("{well}{} {wait}", it.name))
-    }
-
-    fn wait(&self, item: &Item) -> String {
-        let which = brief(item);
-        let when = |at| day_and_clock(at, self.now);
-        let account = self.snapshot.accounts.get(&self.standing.it.account);
-        match item.why {
-            Why::Unsettled { until, .. } => {
-                format!(
-                    "waits: whether {which} arrived is asked again {}",
-                    when(until)
-                )
-            }
-            Why::Missing { until, .. } => format!(
-                "waits: one list lacked {which}; SendGrid is asked again {}",
-                when(until)
-            ),
-            Why::NotBefore(start) => format!(
-                "waits: {which} goes to SendGrid {} (it was refused before its start)",
-                when(start)
-            ),
-            Why::Enough { .. } if self.standing.it.mode == Mode::Observe => {
-                let number = items(self.standing.it)
-                    .iter()
-                    .filter(|it| it.state == State::Planned)
-                    .count();
-                let number = count(number, "certificate", "certificates");
-                format!("is only observed: {number} would go to SendGrid")
-            }
-            Why::Enough { .. } => match account.and_then(|it| it.backoff.as_ref()) {
-                Some(backoff) if backoff.until > self.now => format!(
-                    "waits: {which} goes to SendGrid {} ({})",
-                    when(backoff.until),
-                    printable(&backoff.why, LONGEST)
-                ),
-                _ => format!("waits: {which} goes to SendGrid with the next pass"),
-            },
-            Why::Backoff { until } => {
-                format!("waits: {which} goes to SendGrid {}", when(until))
-            }
-            _ => format!("waits with {which}: {}", item.why),
-        }
     }
 
     /// A sentence about SendGrid's list is as old as the list.

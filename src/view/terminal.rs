@@ -39,6 +39,10 @@ pub enum Mark {
     NotOurs,
     /// In a plan: an upload.
     Upload,
+    /// In a plan: enabled or disabled.
+    Change,
+    /// In a plan: deleted.
+    Delete,
     /// In a plan: stays as it is.
     Stays,
 }
@@ -75,6 +79,8 @@ impl Mark {
             (Self::Broken, false) => "x",
             (Self::NotOurs, _) => "?",
             (Self::Upload, _) => "+",
+            (Self::Change, _) => "~",
+            (Self::Delete, _) => "-",
             (Self::Stays, _) => "=",
         }
     }
@@ -88,6 +94,8 @@ impl Mark {
             Self::Broken => "broken",
             Self::NotOurs => "not_ours",
             Self::Upload => "upload",
+            Self::Change => "change",
+            Self::Delete => "delete",
             Self::Stays => "stays",
         }
     }
@@ -100,9 +108,9 @@ impl Mark {
     pub(crate) const fn tone(self) -> Tone {
         match self {
             Self::Fine | Self::Upload => Tone::Fine,
-            Self::Waits => Tone::Waits,
+            Self::Waits | Self::Change => Tone::Waits,
             Self::NeedsYou => Tone::NeedsYou,
-            Self::Broken => Tone::Broken,
+            Self::Broken | Self::Delete => Tone::Broken,
             Self::NotOurs => Tone::NotOurs,
             Self::Stays => Tone::Dim,
         }

@@ -12,20 +12,21 @@ use crate::domain::{
     IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, SignatureHash, Timestamp,
     Validity,
 };
-use crate::plan::book::Book;
+use crate::plan::book::{Book, Pause};
 use crate::plan::outlook::Outlook;
 use crate::plan::policy::{
     DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
     TrustPolicy,
 };
+use crate::plan::retire::{Block, How, Retirement};
 use crate::plan::rollover::{Inputs, Item, Plan};
 use crate::plan::state::State;
 use crate::plan::trust::Evidence;
 use crate::plan::why::Why;
 
 use super::snapshot::{
-    AccountSnapshot, IntegrationSnapshot, ReloadSnapshot, ScheduleSnapshot, Snapshot,
-    SourceSnapshot,
+    AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, ReloadSnapshot,
+    ScheduleSnapshot, Snapshot, SourceSnapshot,
 };
 use super::terminal::Terminal;
 
@@ -137,7 +138,29 @@ pub(crate) fn expiry() -> ExpiryPolicy {
 
 /// A plan of these items, with the outlook that the planner gives them.
 pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
-    let policy = Policy {
+    let (policy, now) = (policy(), moment(when));
+    let outlook = Outlook::of(
+        &items,
+        &Inputs {
+            look: Some(look),
+            rows: &[],
+            book: &Book::default(),
+            policy: &policy,
+            is_skewed: false,
+            now: &now,
+        },
+    );
+    Plan {
+        items,
+        actions: Vec::new(),
+        due: None,
+        outlook,
+    }
+}
+
+/// The defaults of the configuration.
+pub(crate) fn policy() -> Policy {
+    Policy {
         mode: Mode::Manage,
         trust: TrustPolicy {
             require: Require::Source,
@@ -157,28 +180,71 @@ pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
             settle: Duration::from_secs(180),
             refused_hold: Duration::from_secs(86_400),
         },
-    };
-    let now = Moment {
-        wall: when,
+    }
+}
+
+pub(crate) fn moment(wall: Timestamp) -> Moment {
+    Moment {
+        wall,
         boot: BootId::new("boot"),
         since_boot: Duration::from_secs(1_000),
+    }
+}
+
+/// The same certificate in the same state, for another reason.
+pub(crate) fn because(state: State, certificate: &Certificate, why: Why) -> Item {
+    Item {
+        why,
+        ..item(state, certificate)
+    }
+}
+
+/// An old certificate of ours, and what is to become of it.
+pub(crate) fn retiring(
+    state: State,
+    certificate: &Certificate,
+    how: Option<How>,
+    blocks: Vec<Block>,
+) -> Item {
+    let retirement = Retirement {
+        how,
+        ordered: false,
+        again: false,
+        blocks,
     };
-    let outlook = Outlook::of(
-        &items,
-        &Inputs {
-            look: Some(look),
-            rows: &[],
-            book: &Book::default(),
-            policy: &policy,
-            is_skewed: false,
-            now: &now,
-        },
-    );
-    Plan {
-        items,
-        actions: Vec::new(),
-        due: None,
-        outlook,
+    Item {
+        retirement: Some(retirement),
+        ..item(state, certificate)
+    }
+}
+
+/// The same integration, paused by a person since 08:05.
+pub(crate) fn paused(mut it: IntegrationSnapshot, by: &str) -> IntegrationSnapshot {
+    let mut plan = it.plan.as_deref().cloned().unwrap();
+    plan.outlook.pause = Some(pause(by));
+    it.plan = Some(Arc::new(plan));
+    it
+}
+
+/// What the ledger still has of an integration that is no longer configured.
+pub(crate) fn orphan(name: &str, certificates: &[Certificate]) -> Orphan {
+    let certificate = |it: &Certificate| OrphanCertificate {
+        fingerprint: it.fingerprint(),
+        certificate: Some(it.clone()),
+        id: Some(CertificateId::parse("66138975").unwrap()),
+    };
+    Orphan {
+        integration_id: IntegrationId::parse("7c2e9d14-0a5b-4f63-8e21-9b4d6a7f1c05").unwrap(),
+        name: Some(IntegrationName::parse(name).unwrap()),
+        account: Some(AccountName::default()),
+        certificates: certificates.iter().map(certificate).collect(),
+    }
+}
+
+pub(crate) fn pause(by: &str) -> Pause {
+    Pause {
+        at: at("2026-11-24 08:05:00"),
+        by: by.to_owned(),
     }
 }
 
@@ -251,6 +317,7 @@ pub(crate) fn snapshot(integrations: Vec<IntegrationSnapshot>) -> Snapshot {
             .into_iter()
             .map(|it| (it.name.clone(), it))
             .collect(),
+        orphans: Vec::new(),
         accounts,
         ledger_failure: None,
         schedule: ScheduleSnapshot {

@@ -119,7 +119,8 @@ fn of_integration(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) ->
         | Concern::Ledger
         | Concern::Stale
         | Concern::Starting
-        | Concern::Waits => Vec::new(),
+        | Concern::Waits
+        | Concern::Paused => Vec::new(),
     }
 }
 
@@ -152,19 +153,28 @@ fn no_trust(it: &IntegrationSnapshot) -> Todo {
 }
 
 fn only_others(it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let others: Vec<String> = others(items(it), now).into_iter().map(which).collect();
-    Todo::new(format!(
+    let others = others(items(it), now);
+    let listed: Vec<String> = others.iter().map(|it| which(it)).collect();
+    let todo = Todo::new(format!(
         "{}: no certificate in the directory is trusted at SendGrid",
         it.name
     ))
-    .note("listed", others.join(", "))
+    .note("listed", listed.join(", "))
     .note(
         "what helps",
         format!(
             "the file of the one in use in {}: it is then found, and watched",
             directory(it)
         ),
-    )
+    );
+    let readable = others.iter().find(|it| it.fingerprint.is_some());
+    match readable {
+        Some(item) => todo.note(
+            "or",
+            format!("sso-certd adopt {}: it is then ours", which(item)),
+        ),
+        None => todo,
+    }
 }
 
 /// The end comes near and no successor is trusted; if one is on its way or held, that is said elsewhere.

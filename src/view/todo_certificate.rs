@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::Timestamp;
 use crate::domain::text::{count, printable_path};
+use crate::plan::outlook::SHORTEST_NOTICE;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 use crate::plan::why::Why;
@@ -50,48 +51,66 @@ pub(crate) fn foreign(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> 
         .identity(item, it, now)
         .note("find out", "who added it in SendGrid's own pages")
         .note(
-            "a mistake",
-            "delete it there: whoever holds its key can sign in",
+            "not known",
+            format!(
+                "delete it there, whoever holds its key can sign in; then sso-certd deny {which}"
+            ),
         )
-        .note("on purpose", format!("put its file into {}", directory(it))),
+        .note(
+            "known",
+            format!("sso-certd adopt {which}         (ours from now on)"),
+        )
+        .note(
+            "or",
+            format!("sso-certd acknowledge {which}   (left alone, no alarm)"),
+        ),
     }
 }
 
 pub(crate) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let new_key = format!(
-        "a certificate with a new key from the identity provider, into {}",
-        directory(it)
-    );
-    if let Why::RemovedKey(other) = item.why {
+    let which = which(item);
+    if item.why == Why::RetiredByPerson {
         return Todo::new(format!(
-            "{}: {} is held: its key is that of {}, which somebody deleted at SendGrid",
-            it.name,
-            which(item),
-            other.short()
+            "{}: a person took {which} away, and its file still asks for it",
+            it.name
+        ))
+        .note("stays away", take_away(item))
+        .note("want back", format!("sso-certd restore {which}"));
+    }
+    if let Why::RemovedKey(other) = item.why {
+        let other = other.short();
+        return Todo::new(format!(
+            "{}: {which} is held: its key is that of {other}, which somebody deleted at SendGrid",
+            it.name
         ))
         .identity(item, it, now)
-        .note("stolen key", new_key)
+        .note("a mistake", format!("sso-certd restore {other}"))
         .note(
-            "a mistake",
-            "add it by hand in SendGrid's own pages; sso-certd then finds it",
+            "stolen key",
+            format!("sso-certd deny {other}, and a certificate with a new key"),
         );
     }
-    let todo = Todo::new(format!(
-        "{}: somebody deleted {} at SendGrid; it was not us",
-        it.name,
-        which(item)
+    Todo::new(format!(
+        "{}: somebody deleted {which} at SendGrid; it was not us",
+        it.name
     ))
     .note(
         "a mistake",
-        "add it again in SendGrid's own pages; sso-certd then finds it",
+        format!("sso-certd restore {which}      (logins work again after some seconds)"),
     )
-    .note("stolen key", new_key);
+    .note(
+        "on purpose",
+        format!("sso-certd deny {which}         (stolen key: first a new one from the provider)"),
+    )
+}
+
+/// How a file stops asking for it.
+fn take_away(item: &Item) -> String {
     let files: Vec<String> = item.paths.iter().map(|it| printable_path(it)).collect();
     if files.is_empty() {
-        todo
-    } else {
-        todo.note("on purpose", format!("take away {}", files.join(", ")))
+        return "take its file away".to_owned();
     }
+    format!("take away {}", files.join(", "))
 }
 
 pub(crate) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
@@ -123,15 +142,33 @@ pub(crate) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Tod
             "{name}: compare this with the identity provider's own page, not with this machine"
         )),
     };
-    let pin = item.fingerprint.map(|it| it.hex()).unwrap_or_default();
-    todo.identity(item, it, now)
-        .note("the same", format!("[integrations.{name}.trust]"))
-        .note("", format!("pins = [\"{pin}\"]"))
-        .note("", "and then: systemctl reload sso-certd")
-        .note(
-            "not it",
-            "take its file away: it is not uploaded before you say so",
-        )
+    let which = which(item);
+    let todo = todo
+        .identity(item, it, now)
+        .note("the same", format!("sso-certd approve {which}"))
+        .note("not it", format!("sso-certd deny {which}"));
+    match deadline(item, it) {
+        Some(deadline) => todo.note("by", deadline),
+        None => todo,
+    }
+}
+
+/// By when a person must have said something of what is held, and why by then.
+fn deadline(item: &Item, it: &IntegrationSnapshot) -> Option<String> {
+    let outlook = &it.plan.as_ref()?.outlook;
+    if outlook.trusted == 0 {
+        return Some("now: nothing of the directory is trusted until somebody decides".to_owned());
+    }
+    let end = outlook.latest_expiry?;
+    let notice = item.since.map(|it| it.plus(SHORTEST_NOTICE));
+    Some(match notice {
+        Some(notice) if notice < end => format!(
+            "{}, five days after it appeared: AD FS then signs with it; trust ends on {}",
+            notice.date(),
+            end.date()
+        ),
+        _ => format!("{}: what is trusted ends then", end.date()),
+    })
 }
 
 pub(crate) fn rejected(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {

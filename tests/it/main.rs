@@ -36,6 +36,7 @@ mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 mod soak;
+mod telling;
 mod tls;
 mod trust;
 mod unknown;

@@ -9,12 +9,11 @@ use rusqlite::types::{FromSql, Value, ValueRef};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::domain::{BootId, CertificateId, Credit, Fingerprint, IntegrationId, Moment, Timestamp};
-use crate::plan::book::{
-    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Rejection, Standing, Word,
-};
+use crate::plan::book::{Belief, Deleting, Hold, InSource, Intent, Rejection, Standing};
 
 use super::ReadCertificate;
 use super::error::Fault;
+use super::words::{hold_word, order_word, parse_hold, parse_order, parse_word, word};
 
 /// Replaces what stands there of this certificate; none takes it away.
 pub(super) fn put(
@@ -295,46 +294,6 @@ fn standing(row: &Row<'_>) -> Result<Option<Standing>, Fault> {
 pub(super) fn parse_certificate_id(text: &str) -> Result<CertificateId, Fault> {
     CertificateId::parse(text)
         .ok_or_else(|| Fault::Content("a certificate id in it is none".to_owned()))
-}
-
-const fn word(word: Word) -> &'static str {
-    match word {
-        Word::Approved => "approved",
-        Word::Denied => "denied",
-        Word::Acknowledged => "acknowledged",
-    }
-}
-
-fn parse_word(text: &str) -> Option<Word> {
-    let words = [Word::Approved, Word::Denied, Word::Acknowledged];
-    words.into_iter().find(|it| word(*it) == text)
-}
-
-const fn order_word(order: Order) -> &'static str {
-    match order {
-        Order::Adopt => "adopt",
-        Order::Restore => "restore",
-        Order::Disable => "disable",
-        Order::Delete => "delete",
-    }
-}
-
-fn parse_order(text: &str) -> Option<Order> {
-    let orders = [Order::Adopt, Order::Restore, Order::Disable, Order::Delete];
-    orders.into_iter().find(|it| order_word(*it) == text)
-}
-
-const fn hold_word(kind: HoldKind) -> &'static str {
-    match kind {
-        HoldKind::Approval => "approval",
-        HoldKind::Pin => "pin",
-        HoldKind::KeyBudget => "key_budget",
-    }
-}
-
-fn parse_hold(text: &str) -> Option<HoldKind> {
-    let kinds = [HoldKind::Approval, HoldKind::Pin, HoldKind::KeyBudget];
-    kinds.into_iter().find(|it| hold_word(*it) == text)
 }
 
 /// The credit in the columns that begin with `name`; none if they are empty.

@@ -18,6 +18,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod waits;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

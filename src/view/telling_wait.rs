@@ -1,0 +1,133 @@
+//! The sentences about what goes on by itself, or goes on again when a person says so.
+
+use crate::domain::Timestamp;
+use crate::domain::text::{count, printable};
+use crate::plan::policy::Mode;
+use crate::plan::rollover::Item;
+use crate::plan::state::State;
+use crate::plan::why::Why;
+
+use super::concern::{is_trusting, items, pause};
+use super::named::brief;
+use super::snapshot::IntegrationSnapshot;
+use super::telling::{LONGEST, Teller, Told};
+use super::when::{clock, day_and_clock};
+
+/// More paused integrations than this are counted.
+const MOST_NAMES: usize = 5;
+
+/// Whether both were paused by one person, so that one sentence says it.
+pub(crate) fn is_one_pause(one: &IntegrationSnapshot, other: &IntegrationSnapshot) -> bool {
+    let by = |it| pause(it).map(|it| &it.by);
+    by(one).is_some() && by(one) == by(other)
+}
+
+impl Teller<'_> {
+    pub(super) fn starting(&self) -> Told {
+        let all = self.snapshot.integrations.values();
+        let done = all
+            .clone()
+            .filter(|it| it.has_passed && it.failure.is_none())
+            .count();
+        let number = count(all.len(), "integration", "integrations");
+        Told::from(format!(
+            "Starting: {done} of {number} compared with SendGrid so far"
+        ))
+    }
+
+    pub(super) fn waits(&self) -> Told {
+        let it = self.standing.it;
+        let goes =
+            |it: &&Item| matches!(it.state, State::Settling | State::Waiting | State::Planned);
+        let soonest = items(it)
+            .iter()
+            .filter(goes)
+            .min_by_key(|it| it.why.until().map_or(i64::MAX, Timestamp::as_millis));
+        let wait = soonest.map_or_else(String::new, |item| self.wait(item));
+        let well = if is_trusting(items(it), self.now) {
+            "All well. "
+        } else {
+            ""
+        };
+        Told::from(format!("{well}{} {wait}", it.name))
+    }
+
+    pub(super) fn paused(&self) -> Told {
+        let it = self.standing.it;
+        let all = self.snapshot.integrations.values();
+        let names: Vec<&str> = all
+            .filter(|other| is_one_pause(it, other))
+            .map(|it| it.name.as_str())
+            .collect();
+        let rest = names.len().saturating_sub(MOST_NAMES);
+        let mut named = names.get(..MOST_NAMES).unwrap_or(&names).join(", ");
+        if rest > 0 {
+            named = format!("{named} and {rest} more");
+        }
+        let (by, since) = pause(it).map_or_else(
+            || ("somebody".to_owned(), self.now),
+            |it| (printable(&it.by, LONGEST), it.at),
+        );
+        Told {
+            main: format!("Paused by {by} since {}: {named}", clock(since, self.now)),
+            rest: " New certificates are not uploaded.".to_owned(),
+        }
+    }
+
+    fn wait(&self, item: &Item) -> String {
+        let which = brief(item);
+        let when = |at| day_and_clock(at, self.now);
+        let account = self.snapshot.accounts.get(&self.standing.it.account);
+        match item.why {
+            Why::Unsettled { until, .. } => {
+                format!(
+                    "waits: whether {which} arrived is asked again {}",
+                    when(until)
+                )
+            }
+            Why::Missing { until, .. } => format!(
+                "waits: one list lacked {which}; SendGrid is asked again {}",
+                when(until)
+            ),
+            Why::NotBefore(start) => format!(
+                "waits: {which} goes to SendGrid {} (it was refused before its start)",
+                when(start)
+            ),
+            Why::Enough { .. } if self.standing.it.mode == Mode::Observe => {
+                let number = items(self.standing.it)
+                    .iter()
+                    .filter(|it| it.state == State::Planned)
+                    .count();
+                let number = count(number, "certificate", "certificates");
+                format!("is only observed: {number} would go to SendGrid")
+            }
+            Why::Enough { .. } if item.is_listed => {
+                format!("waits: {which} is enabled with the next pass")
+            }
+            Why::Enough { .. } => match account.and_then(|it| it.backoff.as_ref()) {
+                Some(backoff) if backoff.until > self.now => format!(
+                    "waits: {which} goes to SendGrid {} ({})",
+                    when(backoff.until),
+                    printable(&backoff.why, LONGEST)
+                ),
+                _ => format!("waits: {which} goes to SendGrid with the next pass"),
+            },
+            Why::HoldDown { until } => format!(
+                "waits: its new certificate {which} goes to SendGrid {} (hold-down)",
+                when(until)
+            ),
+            Why::NotEnabled { until } => format!(
+                "waits: {which} is enabled {} (SendGrid did not do it before)",
+                when(until)
+            ),
+            Why::Vanishing { until } => format!(
+                "waits: whether {which} is deleted is asked again {}",
+                when(until)
+            ),
+            Why::Backoff { until } => {
+                format!("waits: {which} goes to SendGrid {}", when(until))
+            }
+            _ => format!("waits with {which}: {}", item.why),
+        }
+    }
+}
