@@ -60,8 +60,9 @@ fn value(attribute: &AttributeTypeAndValue<'_>) -> String {
 
 fn escape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
+    let length = value.chars().count();
     for (index, character) in value.chars().enumerate() {
-        let at_edge = index == 0 || index + 1 == value.chars().count();
+        let at_edge = index == 0 || index + 1 == length;
         if matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
             || (character == '#' && index == 0)
             || (character == ' ' && at_edge)
