@@ -25,6 +25,9 @@ mod environment;
 mod exposition;
 mod gate;
 mod harness;
+mod key_material;
+#[path = "../keys/mod.rs"]
+mod keys;
 mod layers;
 mod lifecycle;
 mod listener;
@@ -33,6 +36,7 @@ mod proof;
 mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
+mod traces;
 mod unknown;
 mod watch;
 mod watching;
