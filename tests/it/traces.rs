@@ -160,6 +160,8 @@ fn a_piece_of_a_secret_is_seen_in_every_form() {
     let digits = hex(part);
     let colons: String = part.iter().map(|it| format!("{it:02X}:")).collect();
     let base64 = |skipped: usize| Base64::encode_string(&[&vec![1; skipped][..], part].concat());
+    let in_lines: Vec<String> = base64(1).chars().map(String::from).collect();
+    let in_lines = in_lines.join("\n");
     let utf16: Vec<u8> = part.iter().flat_map(|it| [*it, 0]).collect();
     let text = |it: &str| it.as_bytes().to_vec();
     for (form, planted) in [
@@ -172,15 +174,7 @@ fn a_piece_of_a_secret_is_seen_in_every_form() {
             "base64",
             text(&base64(0).replace('+', "-").replace('/', "_")),
         ),
-        (
-            "base64",
-            text(
-                &base64(1)
-                    .chars()
-                    .map(|it| format!("{it}\n"))
-                    .collect::<String>(),
-            ),
-        ),
+        ("base64", text(&in_lines)),
         ("hexadecimal digits", text(&digits)),
         ("hexadecimal digits", text(&digits.to_uppercase())),
         ("hexadecimal digits", text(&colons)),

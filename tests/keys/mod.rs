@@ -3,6 +3,12 @@
 //! The numbers inside are drawn from a seed: no reader of the daemon's does arithmetic with them, and a search for any
 //! twelve of their bytes can have no other cause. What is encrypted in a container is drawn likewise.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "two programs include this tree, and each uses a part of it"
+)]
+
 use std::fmt::Write as _;
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
@@ -77,7 +83,7 @@ impl Numbers {
         bytes
     }
 
-    /// SplitMix64.
+    /// `SplitMix64`.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -223,19 +229,19 @@ fn text_forms(rsa: &Rsa, ec: &[u8], numbers: &mut Numbers) -> Vec<Key> {
     let url = |it: &[u8]| Base64UrlUnpadded::encode_string(it);
     let base64 = |it: &[u8]| Base64::encode_string(it);
     let [d, p, q, dp, dq, qi] = [0, 1, 2, 3, 4, 5].map(|it| rsa.private[it].as_slice());
-    let n = rsa.modulus.as_slice();
+    let modulus = rsa.modulus.as_slice();
     let public = numbers.draw(64);
-    let (x, y) = public.split_at(32);
+    let (left, right) = public.split_at(32);
     let openssh = openssh(&public, ec);
     let ec_jwk = format!(
         r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}","d":"{}"}}"#,
-        url(x),
-        url(y),
+        url(left),
+        url(right),
         url(ec)
     );
     let rsa_jwk = format!(
         r#"{{"kty": "RSA", "n": "{}", "e": "AQAB", "d": "{}", "p": "{}", "q": "{}"}}"#,
-        url(n),
+        url(modulus),
         url(d),
         url(p),
         url(q)
@@ -243,7 +249,7 @@ fn text_forms(rsa: &Rsa, ec: &[u8], numbers: &mut Numbers) -> Vec<Key> {
     let xml = format!(
         "<RSAKeyValue><Modulus>{}</Modulus><Exponent>AQAB</Exponent><P>{}</P><Q>{}</Q><DP>{}</DP><DQ>{}</DQ>\
          <InverseQ>{}</InverseQ><D>{}</D></RSAKeyValue>",
-        base64(n),
+        base64(modulus),
         base64(p),
         base64(q),
         base64(dp),
@@ -253,7 +259,7 @@ fn text_forms(rsa: &Rsa, ec: &[u8], numbers: &mut Numbers) -> Vec<Key> {
     );
     let words = format!(
         "Private-Key: (2048 bit, 2 primes)\nmodulus:\n    {}\nprivateExponent:\n    {}\nprime1:\n    {}\n",
-        spaced(&hex(n), "", ":"),
+        spaced(&hex(modulus), "", ":"),
         spaced(&hex(d), "", ":"),
         spaced(&hex(p), "", ":")
     );

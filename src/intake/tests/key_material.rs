@@ -103,6 +103,10 @@ fn der_keys() -> Vec<(&'static str, Vec<u8>)> {
             forge::sequence(&[&[2, 1, 1], &forge::element(4, &[7; 66])]),
         ),
         (
+            "SEC 1",
+            forge::sequence(&[&[2, 1, 1], &forge::element(4, &[7]), &curve]),
+        ),
+        (
             "encrypted PKCS#8",
             forge::sequence(&[&pbes2, &forge::element(4, &[7; 200])]),
         ),
