@@ -158,7 +158,8 @@ fn a_piece_of_a_secret_is_seen_in_every_form() {
     assert_eq!(traces.form_in(nothing.as_bytes()), None);
     let part = &secret[9..29];
     let digits = hex(part);
-    let colons: String = part.iter().map(|it| format!("{it:02X}:")).collect();
+    let colons: Vec<String> = part.iter().map(|it| hex(&[*it])).collect();
+    let colons = colons.join(":").to_uppercase();
     let base64 = |skipped: usize| Base64::encode_string(&[&vec![1; skipped][..], part].concat());
     let in_lines: Vec<String> = base64(1).chars().map(String::from).collect();
     let in_lines = in_lines.join("\n");
