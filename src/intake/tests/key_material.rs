@@ -104,7 +104,7 @@ fn der_keys() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "SEC 1",
-            forge::sequence(&[&[2, 1, 1], &forge::element(4, &[7]), &curve]),
+            forge::sequence(&[&[2, 1, 1], &forge::element(4, &[7; 16]), &curve]),
         ),
         (
             "encrypted PKCS#8",
