@@ -38,6 +38,10 @@ pub(super) fn name(text: &[u8]) -> Refusal {
         none("JSON").help("save the certificate's text alone, as okta.pem")
     } else if text.starts_with(b"ssh-") || text.starts_with(b"ecdsa-sha2-") {
         none("an SSH public key; SendGrid needs the identity provider's certificate")
+    } else if text.starts_with(b"PK\x03\x04") {
+        none("a ZIP archive").help("unpack it, and keep the certificate alone")
+    } else if text.starts_with(b"\x1f\x8b") {
+        none("a gzip archive").help("unpack it, and keep the certificate alone")
     } else if text.contains(&0) {
         none("binary data that is no certificate")
     } else {

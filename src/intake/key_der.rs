@@ -29,9 +29,13 @@ pub(super) fn der_key(from: &[u8]) -> Option<Kind> {
             }
             4 if *version == 1 => {
                 let (length, secret) = header(rest, 4)?;
-                let fits = (20..=72).contains(&length?);
-                let next = secret.get(length?..).and_then(<[u8]>::first);
-                (fits && matches!(next, None | Some(0xa0 | 0xa1))).then_some(Kind::Sec1)
+                // Short numbers are written short by some; then the curve's name must follow.
+                let least = match secret.get(length?..).and_then(<[u8]>::first) {
+                    Some(0xa0) => 1,
+                    None | Some(0xa1) => 20,
+                    Some(_) => return None,
+                };
+                (least..=72).contains(&length?).then_some(Kind::Sec1)
             }
             _ => None,
         };

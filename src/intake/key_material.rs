@@ -1,8 +1,8 @@
 //! Private keys, in any encoding and anywhere in a file. The scan comes before everything else, so that no byte of a
 //! key is ever parsed, logged, stored or sent.
 //!
-//! It reads the bytes as they are, as UTF-16, with JSON's escapes undone, and what any run of base64 decodes to. A
-//! key is known by how it begins: it may be cut, unterminated or behind 60 KiB of comments.
+//! It reads the bytes as they are, as UTF-16, with JSON's escapes undone, and what any run of base64 or hexadecimal
+//! digits decodes to. A key is known by how it begins: it may be cut, unterminated or behind 60 KiB of comments.
 
 use std::cell::LazyCell;
 use std::sync::LazyLock;
@@ -11,6 +11,8 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::key_der::der_key;
+use super::key_hex::in_hex;
+use super::key_text;
 use crate::domain::{Reason, Refusal};
 
 /// Fewer base64 digits do not hold the beginning of any key.
@@ -41,6 +43,8 @@ pub(super) enum Kind {
     JavaKeystore,
     Microsoft,
     Unnamed,
+    /// A block that lost its beginning.
+    Rest,
 }
 
 impl Kind {
@@ -59,7 +63,7 @@ impl Kind {
             Self::Pkcs12 => "PKCS#12 container",
             Self::JavaKeystore => "Java keystore",
             Self::Microsoft => "a Microsoft private key blob",
-            Self::Unnamed => "a private key",
+            Self::Unnamed | Self::Rest => "a private key",
         }
     }
 }
@@ -69,6 +73,7 @@ impl KeyMaterial {
     pub(super) fn refusal(self) -> Refusal {
         let name = self.kind.name();
         let found = match self.line {
+            Some(line) if self.kind == Kind::Rest => format!("line {line} ends {name}"),
             Some(line) => format!("line {line} begins {name}"),
             None => name.to_owned(),
         };
@@ -94,11 +99,12 @@ pub(super) fn find(bytes: &[u8]) -> Option<KeyMaterial> {
         return Some(KeyMaterial { kind, line });
     }
     // UTF-16 of either byte order is ASCII with zeros between.
-    let narrow: Zeroizing<Vec<u8>> = Zeroizing::new(if bytes.contains(&0) {
-        bytes.iter().copied().filter(|it| *it != 0).collect()
-    } else {
-        Vec::new()
-    });
+    let mut narrow = Zeroizing::new(Vec::new());
+    if bytes.contains(&0) {
+        // Reserved at once: a buffer that grows leaves what it held behind, not wiped.
+        narrow.reserve_exact(bytes.len());
+        narrow.extend(bytes.iter().filter(|it| **it != 0));
+    }
     if let Some((kind, at)) = scan(&narrow) {
         return Some(KeyMaterial {
             kind,
@@ -129,13 +135,18 @@ fn unescaped(text: &[u8]) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// The first key in these bytes as they are, or in a run of base64, and where it begins.
+/// The first key in these bytes as they are, or in a run of base64 or hexadecimal digits, and where it begins.
 fn scan(bytes: &[u8]) -> Option<(Kind, usize)> {
-    plain(bytes).or_else(|| in_base64(bytes))
+    plain(bytes)
+        .or_else(|| in_base64(bytes))
+        .or_else(|| in_hex(bytes))
 }
 
 /// The first key that stands in these bytes without further encoding.
-fn plain(bytes: &[u8]) -> Option<(Kind, usize)> {
+pub(super) fn plain(bytes: &[u8]) -> Option<(Kind, usize)> {
+    if is_bouncy_castle(bytes) {
+        return Some((Kind::JavaKeystore, 0));
+    }
     let is_jwk = LazyCell::new(|| memmem::find(bytes, b"\"kty\"").is_some());
     let is_rsa_xml = LazyCell::new(|| memmem::find(bytes, b"RSAKeyValue").is_some());
     let begins = beginnings();
@@ -149,10 +160,7 @@ fn plain(bytes: &[u8]) -> Option<(Kind, usize)> {
         let (before, from) = bytes.split_at_checked(at)?;
         let kind = match from {
             [b'0', 0x20..=0x84, ..] => der_key(from),
-            [b'P' | b'p', b'R' | b'r', ..] => armour(before, from),
-            [b'P', b'u', ..] => from
-                .starts_with(b"PuTTY-User-Key-File-")
-                .then_some(Kind::Putty),
+            [b'P' | b'p', b'R' | b'r' | b'u', ..] => key_text::key(before, from),
             [b'o', b'p', ..] => from
                 .starts_with(b"openssh-key-v1\0")
                 .then_some(Kind::OpenSsh),
@@ -175,37 +183,6 @@ fn beginnings() -> &'static [u8; 256] {
         table_of(|byte| u8::from(BYTES.contains(&byte)))
     });
     &TABLE
-}
-
-/// `-----BEGIN … PRIVATE KEY`, whatever the dashes are; `from` begins at the P.
-fn armour(before: &[u8], from: &[u8]) -> Option<Kind> {
-    const LONGEST_LABEL: usize = 48;
-    if !starts_with_ignoring_case(from, b"PRIVATE KEY") {
-        return None;
-    }
-    let tail = before.get(before.len().saturating_sub(LONGEST_LABEL)..)?;
-    let tail = tail.to_ascii_uppercase();
-    let begin = tail.windows(5).rposition(|it| it == b"BEGIN")?;
-    let (dashes, label) = tail.split_at_checked(begin)?;
-    let label = label.get(5..)?;
-    let has_dash = dashes
-        .iter()
-        .rev()
-        .find(|it| **it != b' ')
-        .is_some_and(|it| *it == b'-' || !it.is_ascii());
-    let is_label = label
-        .iter()
-        .all(|it| it.is_ascii_alphanumeric() || *it == b' ');
-    (has_dash && is_label).then(|| match label.trim_ascii() {
-        b"" => Kind::Pkcs8,
-        b"ENCRYPTED" => Kind::EncryptedPkcs8,
-        b"RSA" => Kind::Pkcs1,
-        b"EC" => Kind::Sec1,
-        b"DSA" => Kind::Dsa,
-        b"OPENSSH" => Kind::OpenSsh,
-        b"PGP" => Kind::Pgp,
-        _ => Kind::Unnamed,
-    })
 }
 
 /// The member `d` of a JWK (RFC 7518, 6.2.2 and 6.3.2).
@@ -260,6 +237,18 @@ fn magic(from: &[u8]) -> Option<Kind> {
         | [0x1e, 0xf1, 0xb5, 0xb0, 0, 0, 0, 0, ..] => Some(Kind::Microsoft),
         _ => None,
     }
+}
+
+/// A keystore of Bouncy Castle (BKS, UBER): version, twenty bytes of salt, rounds. Too little to be looked for elsewhere
+/// than at the beginning.
+fn is_bouncy_castle(bytes: &[u8]) -> bool {
+    const SALT: usize = 20;
+    let salt = bytes
+        .strip_prefix(&[0, 0, 0])
+        .and_then(|it| it.strip_prefix(&[1]).or_else(|| it.strip_prefix(&[2])))
+        .and_then(|it| it.strip_prefix(&[0, 0, 0, 20]));
+    let rounds = salt.and_then(|it| it.get(SALT..SALT + 4));
+    matches!(rounds, Some([0, 0, 1..=255, _]))
 }
 
 /// The first key in what a run of base64 decodes to. White space inside a run does not end it; where the digits of
@@ -357,12 +346,6 @@ fn table_of(value: impl Fn(u8) -> u8) -> [u8; 256] {
 
 fn lookup(table: &[u8; 256], byte: u8) -> u8 {
     table.get(usize::from(byte)).copied().unwrap_or_default()
-}
-
-fn starts_with_ignoring_case(bytes: &[u8], prefix: &[u8]) -> bool {
-    bytes
-        .get(..prefix.len())
-        .is_some_and(|it| it.eq_ignore_ascii_case(prefix))
 }
 
 fn is_text(bytes: &[u8]) -> bool {

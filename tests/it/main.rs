@@ -25,6 +25,9 @@ mod drift;
 mod exposition;
 mod gate;
 mod harness;
+mod key_material;
+#[path = "../keys/mod.rs"]
+mod keys;
 mod layers;
 mod lifecycle;
 mod listener;
@@ -38,6 +41,7 @@ mod simulator;
 mod soak;
 mod telling;
 mod tls;
+mod traces;
 mod trust;
 mod unknown;
 mod watch;

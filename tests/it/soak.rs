@@ -4,11 +4,7 @@
 //! A few seconds in every run of the tests; ten minutes of the release binary are
 //! `SSO_CERTD_SOAK=600 cargo test --release --test it soak -- --nocapture`.
 
-#![expect(
-    clippy::print_stderr,
-    reason = "what was measured is what the run is for"
-)]
-
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,9 +130,11 @@ reconcile = "*/10 * * * * *"
         home.make_directory(&format!("certificates/{name}"));
         let directory = quoted(&home.directory(&name));
         let account = ["default", "eu"][number % 2];
-        toml += &format!(
+        write!(
+            toml,
             "[integrations.{name}]\nintegration_id = \"{id}\"\naccount = \"{account}\"\ndirectory = {directory}\n"
-        );
+        )
+        .unwrap();
     }
     home.set("soak", &toml);
     Stage {

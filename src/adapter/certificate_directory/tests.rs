@@ -368,6 +368,16 @@ fn a_huge_file_is_read_to_the_limit_only() {
 }
 
 #[test]
+fn a_file_is_read_whatever_size_the_system_names() {
+    let (temporary, mut directory) = fresh();
+    directory.strict = false;
+    symlink("/proc/version", temporary.path().join("okta.pem")).unwrap();
+    assert_eq!(fs::metadata("/proc/version").unwrap().len(), 0);
+    refused(&mut directory, Reason::NoCertificate, "neither PEM nor DER");
+    assert_eq!(directory.reads(), 1);
+}
+
+#[test]
 fn a_directory_that_is_missing_or_none_is_an_error() {
     let (temporary, _) = fresh();
     let look = |path: &Path| {

@@ -99,6 +99,7 @@ fn what_is_no_certificate_is_named() {
         ),
         ("ssh-rsa AAAAB3NzaC1yc2EAAA".to_owned(), "an SSH public key"),
         ("\u{1}\u{2}\0\0abc".to_owned(), "binary data"),
+        ("PK\u{3}\u{4}\u{14}\0\u{8}\0".to_owned(), "a ZIP archive"),
     ] {
         refuses(bytes, Reason::NoCertificate, words);
     }

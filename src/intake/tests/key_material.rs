@@ -103,6 +103,10 @@ fn der_keys() -> Vec<(&'static str, Vec<u8>)> {
             forge::sequence(&[&[2, 1, 1], &forge::element(4, &[7; 66])]),
         ),
         (
+            "SEC 1",
+            forge::sequence(&[&[2, 1, 1], &forge::element(4, &[7; 16]), &curve]),
+        ),
+        (
             "encrypted PKCS#8",
             forge::sequence(&[&pbes2, &forge::element(4, &[7; 200])]),
         ),
@@ -173,6 +177,126 @@ fn keys_in_base64_are_found_without_armour_and_under_wrong_labels() {
     );
 }
 
+/// As `xxd` and `hexdump -C` show bytes: an offset, sixteen of them in pairs of `group`, and their text.
+fn dump(bytes: &[u8], colon: &str, group: usize) -> String {
+    let mut out = String::new();
+    for (line, bytes) in bytes.chunks(16).enumerate() {
+        write!(out, "{:08x}{colon} ", line * 16).unwrap();
+        for (at, byte) in bytes.iter().enumerate() {
+            let space = if at % group == 0 { " " } else { "" };
+            write!(out, "{space}{byte:02x}").unwrap();
+        }
+        let text: String = bytes
+            .iter()
+            .map(|it| char::from(*it))
+            .map(|it| if it.is_ascii_graphic() { it } else { '.' })
+            .collect();
+        writeln!(out, "  |{text}|").unwrap();
+    }
+    out
+}
+
+#[test]
+fn keys_in_hexadecimal_digits_are_found_bare_and_dumped() {
+    let (certificate, key) = made("idp");
+    let pem = canonical_pem(certificate.der());
+    let mut keys = der_keys();
+    let armoured = key.serialize_pem();
+    keys.push(("private key", armoured.into_bytes()));
+    keys.push(("OpenSSH", b"openssh-key-v1\0\0\0\0\x04none".to_vec()));
+    for (kind, key) in keys {
+        let each = |before: &str, after: &str| {
+            key.iter().fold(String::new(), |out, it| {
+                out + before + &format!("{it:02x}") + after
+            })
+        };
+        let plain = each("", "");
+        let shifted = [&b"a certificate"[..], &key].concat();
+        for text in [
+            plain.clone(),
+            plain.to_uppercase(),
+            format!("{pem}key {plain}"),
+            format!("a{plain}"),
+            format!("{{\"key\": \"{plain}\"}}"),
+            each("", ":"),
+            each("", " "),
+            each("0x", ", "),
+            each("0X", ",\n"),
+            each("\\x", ""),
+            each("\\\\x", ""),
+            dump(&key, ":", 2),
+            dump(&key, "", 1).replace('\n', "\r\n"),
+            dump(&shifted, ":", 2),
+            dump(&shifted, "", 4),
+            format!("{pem}{}", dump(&key, "", 1)),
+        ] {
+            refuses(&text, Reason::PrivateKey, kind);
+            refuses(utf16(&text, true), Reason::PrivateKey, kind);
+        }
+    }
+    accepts_one(format!("{pem}308202010002"));
+    let digits: String = certificate
+        .der()
+        .iter()
+        .fold(String::new(), |out, it| out + &format!("{it:02x}"));
+    refuses(digits, Reason::NoCertificate, "neither PEM");
+    refuses(
+        dump(certificate.der(), ":", 2),
+        Reason::NoCertificate,
+        "neither PEM",
+    );
+}
+
+#[test]
+fn a_dump_is_told_by_its_line() {
+    let (certificate, key) = made("idp");
+    let pem = canonical_pem(certificate.der());
+    let dumped = dump(&key.serialize_der(), ":", 2);
+    let line = pem.lines().count() + 1;
+    assert_eq!(
+        key_found(format!("{pem}{dumped}")).found,
+        format!("line {line} begins an unencrypted PKCS#8 private key")
+    );
+}
+
+#[test]
+fn keys_as_openssl_describes_them_are_found() {
+    let pem = canonical_pem(&der("idp"));
+    for text in [
+        "Private-Key: (2048 bit, 2 primes)\nmodulus:\n    00:c3:aa:01:02:03\nprivateExponent:\n    1f:2e:3d:4c:5b\n",
+        "Private-Key: (256 bit)\npriv:\n    1f:2e:3d:4c:5b\npub:\n    04:c3:aa:01:02:03\n",
+        "ED25519 Private-Key:\r\npriv:\r\n    1f:2e:3d:4c:5b\r\n",
+        "prime1:\n    00:ff:12:34:56:78\n",
+    ] {
+        key_found(text);
+        key_found(format!("{pem}{text}"));
+    }
+    accepts_one(format!(
+        "Modulus:\n    00:c3:aa:01:02:03\nprivateExponent: none\n{pem}"
+    ));
+}
+
+#[test]
+fn the_rest_of_a_block_that_lost_its_beginning_is_key_material() {
+    let (certificate, key) = made("idp");
+    let pem = canonical_pem(certificate.der());
+    let key = key.serialize_pem();
+    let rest: String = key
+        .lines()
+        .skip(2)
+        .fold(String::new(), |out, it| out + it + "\n");
+    let line = pem.lines().count() + rest.lines().count();
+    assert_eq!(
+        key_found(format!("{pem}{rest}")).found,
+        format!("line {line} ends a private key")
+    );
+    key_found(&rest);
+    key_found(format!("{pem}-----END RSA PRIVATE KEY-----\n"));
+    let label = pem.replace("END CERTIFICATE", "END PRIVATE KEY");
+    refuses(&label, Reason::PemLabel, "BEGIN CERTIFICATE ends as");
+    key_found(format!("{label}{rest}"));
+}
+
 #[test]
 fn keys_of_other_worlds_are_found() {
     let digits = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6";
@@ -200,6 +324,10 @@ fn keys_of_other_worlds_are_found() {
             "PuTTY",
         ),
         (
+            "Public-Lines: 6\nPrivate-Lines: 14\nAAAA".to_owned(),
+            "PuTTY",
+        ),
+        (
             "{\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMII\"}".to_owned(),
             "PKCS#8",
         ),
@@ -212,6 +340,14 @@ fn keys_of_other_worlds_are_found() {
             "Java keystore",
         ),
         (b"\xce\xce\xce\xce\0\0\0\x02\0\0\0\x01rest", "Java keystore"),
+        (
+            b"\0\0\0\x02\0\0\0\x14saltsaltsaltsaltsalt\0\0\x05\x39\x02",
+            "Java keystore",
+        ),
+        (
+            b"\0\0\0\x01\0\0\0\x14saltsaltsaltsaltsalt\0\0\x05\x39encrypted",
+            "Java keystore",
+        ),
         (b"openssh-key-v1\0\0\0\0\x04none", "OpenSSH"),
         (b"\x07\x02\0\0\0\xa4\0\0RSA2\0\x08\0\0", "Microsoft"),
         (b"\x1e\xf1\xb5\xb0\0\0\0\0\x01\0\0\0", "Microsoft"),

@@ -155,7 +155,7 @@ impl Witness {
                 });
                 // What was ours and is over cannot be restored, and needs no book.
                 let is_past = matches!(was.standing, Standing::Seen | Standing::Retired { .. });
-                if !is_past && !(is_told && has_list) {
+                if !(is_past || is_told && has_list) {
                     let how = format!("{} was {:?}", fingerprint.brief(), was.standing);
                     return Err(Violation {
                         rule: Rule::NothingIsForgotten,

@@ -1,0 +1,105 @@
+//! What must hold of every file.
+
+use std::sync::LazyLock;
+
+use sso_certd::intake::canonical_pem;
+
+use crate::chance::Chance;
+use crate::corpus::{self, MADE};
+use crate::damage;
+use crate::keys::{Key, Place, every_container, utf16};
+use crate::trial::{Case, torture};
+use crate::witness::{Owed, judged};
+
+#[test]
+fn every_file_gets_a_verdict_that_keeps_the_rules() {
+    torture("every_file", |chance| (damage::file(chance), Owed::Verdict));
+}
+
+#[test]
+fn a_key_in_every_container_is_found_wherever_it_stands() {
+    torture("a_key_in_every_container", key_somewhere);
+}
+
+#[test]
+fn the_clothes_of_a_certificate_do_not_matter() {
+    torture("the_clothes", honest_clothes);
+}
+
+/// The numbers inside of a key are the only thing about it that chance could change, and nobody reads those.
+static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| every_container(1));
+
+/// A damaged file, with a key that is whole or cut somewhere in it.
+fn key_somewhere(chance: &mut Chance) -> Case {
+    let mut key = chance.pick(&KEYS).clone();
+    let mut around = damage::file(chance);
+    around.truncate(damage::LONGEST - 20_000);
+    let at = match key.place {
+        Place::Anywhere => chance.place(around.len()),
+        Place::Line => {
+            let line = chance.place(around.len());
+            let end = around[..line].iter().rposition(|it| *it == b'\n');
+            end.map_or(0, |it| it + 1)
+        }
+        Place::File => 0,
+    };
+    if key.may_be_cut && chance.one_in(3) {
+        let length = 150 + chance.place(key.bytes.len().saturating_sub(150));
+        key.bytes.truncate(length);
+        if chance.one_in(2) {
+            around.truncate(at);
+        }
+    }
+    if key.place == Place::File {
+        // What follows a run of digits at once would be more of it, and harmless.
+        around.splice(0..0, *b"\n");
+    }
+    around.splice(at..at, key.bytes);
+    if around.is_ascii() && around.len() < damage::LONGEST / 2 && chance.one_in(4) {
+        around = utf16(&around, chance.one_in(2));
+    }
+    (around, Owed::PrivateKey)
+}
+
+/// Sound certificates, written in the ways in which honest tools write them.
+fn honest_clothes(chance: &mut Chance) -> Case {
+    let is_sound = |it: &Vec<u8>| judged(it).is_ok();
+    let mut ders = Vec::new();
+    for _ in 0..=chance.below(3) {
+        let candidate = corpus::certificate(chance);
+        if is_sound(&candidate) {
+            ders.push(candidate);
+        }
+    }
+    if ders.is_empty() {
+        ders.push(MADE[0].clone());
+    }
+    if ders.len() == 1 && chance.one_in(4) {
+        return (ders[0].clone(), Owed::Certificates(ders));
+    }
+    let mut file = String::new();
+    if chance.one_in(4) {
+        file.push('\u{feff}');
+    }
+    for der in &ders {
+        if chance.one_in(2) {
+            file.push_str("Bag Attributes\n    localKeyID: 01\nsubject=CN=Gr\u{fc}\u{df}e\n");
+        }
+        let indent = *chance.pick(&["", "", "  ", "\t"]);
+        for line in canonical_pem(der).lines() {
+            file.push_str(indent);
+            file.push_str(line);
+            let end: &&str = chance.pick(&["\n", "\n", " \n", "\n\n"]);
+            file.push_str(end);
+        }
+    }
+    let end: &&str = chance.pick(&["\n", "\r\n", "\r"]);
+    let mut file = file.replace('\n', end).into_bytes();
+    if chance.one_in(3) {
+        file.truncate(file.trim_ascii_end().len());
+    }
+    if chance.one_in(3) {
+        file.splice(0..0, *b"\xffoutside\xa4\n");
+    }
+    (file, Owed::Certificates(ders))
+}
