@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::text::count;
 use crate::domain::{Certificate, Look, Timestamp};
 use crate::plan::book::{Belief, InSource, Order, Standing, Write};
@@ -29,7 +31,7 @@ const LOOKS_OF_ABSENCE: u32 = 4;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// How a certificate is taken away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum How {
     /// It stays listed, and allows no login.
     Disable,
