@@ -10,16 +10,19 @@ use crate::daemon::shared::Shared;
 use crate::daemon::source::Sight;
 use crate::daemon::worker::Rehearsal;
 use crate::domain::{Row, Timestamp};
+use crate::plan::book::Book;
 use crate::plan::gate::Operation;
 use crate::plan::rollover::{Inputs, Plan, plan};
 use crate::plan::settle::{Unreachable, settle};
 use crate::plan::source::note_source;
 
-/// What `plan` would say of one integration: the same functions, and nothing is stored or sent.
+/// What `plan` would say of one integration, if this were believed of it: the same functions, and nothing is stored or
+/// sent.
 pub async fn rehearse(
     link: &mut Link,
     shared: &Shared,
     subject: &Subject,
+    book: &Book,
     at: Option<Timestamp>,
 ) -> Rehearsal {
     let path = subject.settings.directory.directory.clone();
@@ -34,7 +37,7 @@ pub async fn rehearse(
         Err(closed) => Err(closed_words(&closed)),
     };
     let count = rows.as_ref().map_or(0, Vec::len);
-    let plan = rows.and_then(|rows| imagine(link, shared, subject, &sight, &rows, at));
+    let plan = rows.and_then(|rows| imagine(link, shared, subject, book, &sight, &rows, at));
     let requests = u32::try_from(link.requests().saturating_sub(asked_before)).unwrap_or(u32::MAX);
     Rehearsal {
         name: subject.name.clone(),
@@ -45,16 +48,18 @@ pub async fn rehearse(
     }
 }
 
-fn imagine(
+/// The plan by this list, which need not be fresh.
+pub(super) fn imagine(
     link: &Link,
     shared: &Shared,
     subject: &Subject,
+    book: &Book,
     sight: &Sight,
     rows: &[Row],
     at: Option<Timestamp>,
 ) -> Result<Plan, String> {
     let mut now = shared.clock.now();
-    let mut book = subject.book.clone();
+    let mut book = book.clone();
     note_source(&mut book, sight.as_deref().ok(), &now);
     let delivery = &subject.settings.policy.delivery;
     settle(&mut book, rows, &BTreeMap::new(), delivery, &now)

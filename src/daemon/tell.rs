@@ -12,10 +12,10 @@ pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
     let Some(fingerprint) = entry.fingerprint else {
         match entry.what {
             What::Paused => {
-                tracing::warn!(%integration, by, "Paused: {integration} by {by}: nothing is written ({detail})")
+                tracing::warn!(%integration, by, "Paused: {integration} by {by}: nothing is written ({detail})");
             }
             What::Resumed => {
-                tracing::info!(%integration, by, "Resumed: {integration} by {by} ({detail})")
+                tracing::info!(%integration, by, "Resumed: {integration} by {by} ({detail})");
             }
             _ => {}
         }

@@ -6,10 +6,12 @@
 //! [`sentence`] says the most important thing in one sentence and is the first line everywhere; [`status_text`],
 //! [`status_json`] and [`metrics`] show the same [`snapshot`] to people, programs and Prometheus. [`plan_text`],
 //! [`plan_json`], [`history_text`], [`inspect_text`], [`integrations_text`] and [`check_text`] are the answers of the
-//! commands of the same names.
+//! commands of the same names; [`decision_question`] and [`decision_text`] are those of all decisions.
 
 pub mod check_text;
 mod concern;
+pub mod decision_question;
+pub mod decision_text;
 pub mod history_text;
 pub mod inspect_text;
 pub mod integrations_text;

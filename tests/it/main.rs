@@ -19,6 +19,7 @@ mod certificates;
 mod commands;
 mod configuration;
 mod crash;
+mod decisions;
 mod delivery;
 mod drift;
 mod environment;
