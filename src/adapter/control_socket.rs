@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -16,6 +16,10 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+
+use crate::adapter::http::Peer;
+use crate::plan::decision::Decision;
+use crate::plan::retire::How;
 
 /// What a command wants to know or have done.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -76,6 +80,70 @@ pub enum Verb {
     },
     /// What SendGrid says of each key and each integration.
     Probe,
+    /// A person decides about one certificate.
+    Decide(AboutCertificate),
+    /// A person stops every write, or lets writes go on.
+    Pause {
+        /// Whether to stop them.
+        is_paused: bool,
+        /// Whose word it is.
+        word: PersonsWord,
+    },
+}
+
+/// A [`Decision`] as it travels.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Decision", rename_all = "kebab-case")]
+enum DecisionWord {
+    Approve,
+    Deny,
+    Acknowledge,
+    Adopt,
+    Restore,
+    Forget,
+    Retire(#[serde(with = "HowWord")] How),
+}
+
+/// A [`How`] as it travels.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "How", rename_all = "kebab-case")]
+enum HowWord {
+    Disable,
+    Delete,
+}
+
+/// What a person decides about which certificate.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AboutCertificate {
+    /// What.
+    #[serde(with = "DecisionWord")]
+    pub decision: Decision,
+    /// The fingerprint, or its first digits.
+    pub fingerprint: String,
+    /// In which integration; none where it is known in one alone.
+    pub integration: Option<String>,
+    /// Whose word it is.
+    pub word: PersonsWord,
+}
+
+/// What a person says of a decision. Who it is, the socket tells.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PersonsWord {
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// Who they were before they became root, as `sudo` has it. Anybody who is root can claim anything here.
+    pub sudo_user: Option<String>,
+    /// Whether they have seen what comes of it. If not, it is only told.
+    pub is_confirmed: bool,
+}
+
+/// What a person is asked to confirm, so that it is exactly what they were shown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// All 64 digits; none for what concerns whole integrations.
+    pub fingerprint: Option<String>,
+    /// The integrations.
+    pub names: Vec<String>,
 }
 
 /// What a command prints, and its exit code.
@@ -89,16 +157,20 @@ pub struct Answer {
     pub exit: u8,
     /// Who answered.
     pub pid: u32,
+    /// Set if nothing is decided yet: `text` is a question.
+    pub confirmation: Option<Confirmation>,
 }
 
-/// Routes questions to `answer`.
+/// Routes questions to `answer`, with who asks if the connection tells.
 pub fn router<F, A>(answer: F) -> Router
 where
-    F: Fn(Question) -> A + Clone + Send + Sync + 'static,
+    F: Fn(Question, Option<Peer>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
-    let ask = |State(answer): State<F>, Json(question): Json<Question>| async move {
-        Json(answer(question).await)
+    let ask = |State(answer): State<F>,
+               peer: Option<Extension<Peer>>,
+               Json(question): Json<Question>| async move {
+        Json(answer(question, peer.map(|Extension(it)| it)).await)
     };
     Router::new().route("/ask", post(ask)).with_state(answer)
 }

@@ -10,4 +10,5 @@ pub mod log;
 pub mod metrics;
 pub mod sendgrid;
 pub mod systemd;
+pub mod users;
 pub mod watcher;

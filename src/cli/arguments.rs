@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::Timestamp;
 
@@ -135,11 +135,72 @@ pub(super) enum Command {
         #[arg(value_name = "NAME")]
         name: Option<String>,
     },
+    /// Let a new key in that waits, or one that is still to come.
+    Approve(OnCertificate),
+    /// Never let a certificate in, nor its key.
+    Deny(OnCertificate),
+    /// Leave a certificate that did not come from here, and hear no more of it.
+    Acknowledge(OnCertificate),
+    /// Make a certificate ours that was uploaded by hand.
+    Adopt(OnCertificate),
+    /// Bring a certificate back that was deleted or disabled.
+    Restore(OnCertificate),
+    /// Take a decision back, or drop an orphan from the books.
+    Forget(OnCertificate),
+    /// Take a certificate of ours away now.
+    Retire {
+        #[command(flatten)]
+        on: OnCertificate,
+        /// It stays listed and lets nobody in (the default).
+        #[arg(long, conflicts_with = "delete")]
+        disable: bool,
+        /// It goes.
+        #[arg(long)]
+        delete: bool,
+    },
+    /// Write nothing to SendGrid until `resume`.
+    Pause(OnIntegration),
+    /// Go on after `pause`.
+    Resume(OnIntegration),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// A decision about one certificate.
+#[derive(Debug, Args)]
+pub(super) struct OnCertificate {
+    /// Its SHA-256 fingerprint, or enough of its first digits.
+    #[arg(value_name = "FINGERPRINT")]
+    pub(super) fingerprint: String,
+    /// The integration, if the certificate is known in several.
+    #[arg(value_name = "NAME")]
+    pub(super) integration: Option<String>,
+    #[command(flatten)]
+    pub(super) word: Word,
+}
+
+/// A decision about integrations.
+#[derive(Debug, Args)]
+pub(super) struct OnIntegration {
+    /// The integration; all of them if none is named.
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) word: Word,
+}
+
+/// What goes with every decision.
+#[derive(Debug, Args)]
+pub(super) struct Word {
+    /// Why; it is kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Do not ask; approve, adopt and restore then want the whole fingerprint.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 fn parse_duration(raw: &str) -> Result<Duration, String> {

@@ -1,9 +1,11 @@
 //! One way in: a command asks the daemon. If nothing answers, it works by itself, on the same code.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Outcome, PERMISSION, Screen, configuration, error_line, offline, runtime};
+use super::offline::Alone;
+use super::{Outcome, PERMISSION, Screen, configuration, error_line, runtime};
 use crate::adapter::control_socket::{self, Answer, CallError, Question, Verb};
 use crate::config::Settings;
 
@@ -25,39 +27,84 @@ pub(super) fn ask(
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
     };
+    put(
+        loaded.settings,
+        &question(verb, names, json, screen),
+        screen,
+    )
+}
+
+/// A question whose answer is for this screen.
+pub(super) const fn question(
+    verb: Verb,
+    names: Vec<String>,
+    json: bool,
+    screen: Screen,
+) -> Question {
     let terminal = screen.out;
-    let question = Question {
+    Question {
         verb,
         names,
         json,
         width: terminal.width,
         color: terminal.color,
         utf8: terminal.utf8,
-    };
-    put(loaded.settings, &question, screen)
+    }
 }
 
 /// Puts a question to the daemon, or answers it without one.
 pub(super) fn put(settings: Settings, question: &Question, screen: Screen) -> Outcome {
-    match ask_daemon(&settings, question) {
+    match Way::new(settings).put(question, screen) {
         Ok(answer) => outcome(answer),
-        Err(CallError::NoDaemon) => offline::answer(settings, question, screen),
-        Err(CallError::Permission) => {
-            let help = format!("sudo sso-certd {}", word(&question.verb));
-            error_line(
-                &CallError::Permission.to_string(),
-                Some(&help),
-                PERMISSION,
-                screen,
-            )
-        }
-        Err(error) => error_line(
-            &error.to_string(),
-            Some("systemctl status sso-certd"),
-            1,
-            screen,
-        ),
+        Err(outcome) => outcome,
     }
+}
+
+/// The way to whoever answers.
+pub(super) struct Way {
+    settings: Arc<Settings>,
+    /// What this process works with by itself, once nobody answered. A second question is answered by it, too: it may be
+    /// another user by then, and would ask a daemon under a wrong name.
+    alone: Option<Alone>,
+}
+
+impl Way {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            alone: None,
+        }
+    }
+
+    /// The answer to a question, or why there is none.
+    pub(super) fn put(&mut self, question: &Question, screen: Screen) -> Result<Answer, Outcome> {
+        if self.alone.is_none() {
+            match ask_daemon(&self.settings, question) {
+                Ok(answer) => return Ok(answer),
+                Err(CallError::NoDaemon) => {}
+                Err(error) => return Err(no_answer(error, question, screen)),
+            }
+        }
+        let alone = match self.alone.take() {
+            Some(alone) => alone,
+            None => Alone::begin(&self.settings)
+                .map_err(|why| error_line(&why, None, PERMISSION, screen))?,
+        };
+        self.alone
+            .insert(alone)
+            .answer(&self.settings, question, screen)
+    }
+}
+
+fn no_answer(error: CallError, question: &Question, screen: Screen) -> Outcome {
+    let (help, exit) = match error {
+        CallError::Permission => (
+            format!("sudo sso-certd {}", words(&question.verb)),
+            PERMISSION,
+        ),
+        _ => ("systemctl status sso-certd".to_owned(), 1),
+    };
+    error_line(&error.to_string(), Some(&help), exit, screen)
 }
 
 fn ask_daemon(settings: &Settings, question: &Question) -> Result<Answer, CallError> {
@@ -83,8 +130,9 @@ pub(super) fn outcome(answer: Answer) -> Outcome {
     }
 }
 
-const fn word(verb: &Verb) -> &'static str {
-    match verb {
+/// What was typed, as far as it helps.
+fn words(verb: &Verb) -> String {
+    let word = match verb {
         Verb::Status { .. } => "status",
         Verb::Plan { .. } => "plan",
         Verb::Sync { .. } => "sync",
@@ -92,5 +140,11 @@ const fn word(verb: &Verb) -> &'static str {
         Verb::Explain { .. } => "explain",
         Verb::Integrations { .. } => "integrations",
         Verb::Probe => "check-config --probe",
-    }
+        Verb::Decide(about) => return format!("{} {}", about.decision.word(), about.fingerprint),
+        Verb::Pause {
+            is_paused: true, ..
+        } => "pause",
+        Verb::Pause { .. } => "resume",
+    };
+    word.to_owned()
 }

@@ -6,12 +6,12 @@ use nix::unistd::Uid;
 
 use super::offline::become_owner;
 use super::{
-    CONFIGURATION, Outcome, PERMISSION, Screen, ask, configuration, error_line, user_name,
-    warning_lines,
+    CONFIGURATION, Outcome, PERMISSION, Screen, ask, configuration, error_line, warning_lines,
 };
 use crate::adapter::certificate_directory::CertificateDirectory;
 use crate::adapter::control_socket::{Question, Verb};
 use crate::adapter::sendgrid::KeyReader;
+use crate::adapter::users::user_name;
 use crate::config::{Loaded, Printed, Settings};
 use crate::domain::text::{count, printable_path};
 use crate::intake::judge_file;
@@ -164,7 +164,10 @@ fn file_findings(settings: &Settings) -> Vec<Finding> {
         let path = printable_path(path);
         Finding {
             grade: Grade::Problem,
-            text: format!("{path} cannot be read by {}", user_name(Uid::effective())),
+            text: format!(
+                "{path} cannot be read by {}",
+                user_name(Uid::effective().as_raw())
+            ),
             help: Some(format!("chmod 644 {path}")),
         }
     };
@@ -191,7 +194,7 @@ fn directory_findings(settings: &Settings) -> Vec<Finding> {
                 Some((
                     format!(
                         "the directory {path} cannot be read by {}",
-                        user_name(Uid::effective())
+                        user_name(Uid::effective().as_raw())
                     ),
                     Some(format!("chmod 755 {path}")),
                 ))

@@ -3,6 +3,7 @@
 mod arguments;
 mod ask;
 mod check;
+mod decide;
 mod inspect;
 mod offline;
 mod screen;
@@ -11,17 +12,18 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
-use nix::unistd::{Uid, User};
-
 use crate::adapter::control_socket::Verb;
 use crate::adapter::ledger::{Ledger, LedgerError, Obstacle};
 use crate::adapter::log::{Log, goes_to_journal};
+use crate::adapter::users::user_name;
 use crate::config::{Environment, Loaded, Problems, Settings, load};
 use crate::daemon::{RunError, Start, run};
 use crate::domain::text::printable_path;
+use crate::plan::decision::Decision;
+use crate::plan::retire::How;
 use crate::view::check_text::{errors_text, warnings_text};
 use arguments::{Arguments, Command};
+use clap::{CommandFactory as _, Parser as _};
 use offline::owner_for_root;
 use screen::Screen;
 
@@ -147,6 +149,18 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
             json,
             quiet,
         } => ask::ask(&path, Verb::Status { all, quiet }, names, json, screen),
+        Command::Approve(on) => decide::about(&path, Decision::Approve, on, screen),
+        Command::Deny(on) => decide::about(&path, Decision::Deny, on, screen),
+        Command::Acknowledge(on) => decide::about(&path, Decision::Acknowledge, on, screen),
+        Command::Adopt(on) => decide::about(&path, Decision::Adopt, on, screen),
+        Command::Restore(on) => decide::about(&path, Decision::Restore, on, screen),
+        Command::Forget(on) => decide::about(&path, Decision::Forget, on, screen),
+        Command::Retire { on, delete, .. } => {
+            let how = if delete { How::Delete } else { How::Disable };
+            decide::about(&path, Decision::Retire(how), on, screen)
+        }
+        Command::Pause(on) => decide::pause(&path, true, on, screen),
+        Command::Resume(on) => decide::pause(&path, false, on, screen),
         Command::History {
             names,
             since,
@@ -227,19 +241,13 @@ fn refuse_root(settings: &Settings, screen: Screen) -> Option<Outcome> {
     if !matches!(Ledger::holder(directory), Ok(None)) {
         return None;
     }
-    let name = user_name(owner);
+    let name = user_name(owner.as_raw());
     let why = format!(
         "{} belongs to {name}, and root would leave files there that {name} cannot write",
         printable_path(directory)
     );
     let help = format!("systemctl start sso-certd\nrunuser -u {name} -- sso-certd run");
     Some(error_line(&why, Some(&help), PERMISSION, screen))
-}
-
-/// A user as the system calls it; its number if it has no name.
-fn user_name(uid: Uid) -> String {
-    let user = User::from_uid(uid).ok().flatten();
-    user.map_or_else(|| uid.to_string(), |it| it.name)
 }
 
 /// Two threads: the machines this runs on have better things to do.

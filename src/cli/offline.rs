@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use nix::unistd::{Gid, Uid};
 
-use super::ask::outcome;
-use super::{Outcome, PERMISSION, Screen, error_line, ledger_exit, runtime};
+use super::{Outcome, Screen, error_line, ledger_exit, runtime};
 use crate::adapter::clock::Clock;
-use crate::adapter::control_socket::{Question, Verb};
+use crate::adapter::control_socket::{AboutCertificate, Answer, Question, Verb};
+use crate::adapter::http::Peer;
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::metrics::Metrics;
 use crate::adapter::sendgrid::{ApiKey, KeyReader};
@@ -28,64 +28,86 @@ use crate::intake::read_known;
 /// How long the tasks of a command may take to end.
 const END: Duration = Duration::from_secs(1);
 
-/// Answers a question with nobody's help.
-pub(super) fn answer(settings: Settings, question: &Question, screen: Screen) -> Outcome {
-    // Before root becomes somebody else: only root may read a key file of mode 600.
-    let keys = read_keys(&settings);
-    if let Err(why) = become_owner(&settings) {
-        return error_line(&why, None, PERMISSION, screen);
+/// A command that works by itself.
+pub(super) struct Alone {
+    keys: BTreeMap<AccountName, ApiKey>,
+    /// Who typed it.
+    peer: Peer,
+}
+
+impl Alone {
+    /// Reads what only this user may, such as a key file of mode 600; then root becomes the owner of the state directory.
+    ///
+    /// # Errors
+    /// Root cannot.
+    pub(super) fn begin(settings: &Settings) -> Result<Self, String> {
+        let alone = Self {
+            keys: read_keys(settings),
+            peer: Peer {
+                uid: rustix::process::getuid().as_raw(),
+            },
+        };
+        become_owner(settings)?;
+        Ok(alone)
     }
-    let ledger = match open(&settings, question) {
-        Ok(ledger) => ledger,
-        Err(error) => {
+
+    /// Answers a question with nobody's help.
+    pub(super) fn answer(
+        &self,
+        settings: &Arc<Settings>,
+        question: &Question,
+        screen: Screen,
+    ) -> Result<Answer, Outcome> {
+        let no_ledger = |error: LedgerError| {
             let is_missing = matches!(error, LedgerError::Missing { .. });
             let help = is_missing.then_some("systemctl start sso-certd");
-            return error_line(&error.to_string(), help, ledger_exit(&error), screen);
-        }
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return error_line(&error.kind().to_string(), None, 1, screen),
-    };
-    let answered = runtime.block_on(work(settings, ledger, keys, question));
-    runtime.shutdown_timeout(END);
-    match answered {
-        Ok(outcome) => outcome,
-        Err(error) => error_line(&error.to_string(), None, ledger_exit(&error), screen),
+            error_line(&error.to_string(), help, ledger_exit(&error), screen)
+        };
+        let ledger = open(settings, question).map_err(no_ledger)?;
+        let runtime =
+            runtime().map_err(|it| error_line(&it.kind().to_string(), None, 1, screen))?;
+        let answered = runtime.block_on(self.work(Arc::clone(settings), ledger, question));
+        runtime.shutdown_timeout(END);
+        answered.map_err(|it| error_line(&it.to_string(), None, ledger_exit(&it), screen))
+    }
+
+    async fn work(
+        &self,
+        settings: Arc<Settings>,
+        ledger: Option<Ledger>,
+        question: &Question,
+    ) -> Result<Answer, LedgerError> {
+        let clock = Clock::new();
+        let metrics = Arc::new(Metrics::new().map_err(|_| LedgerError::Missing {
+            directory: settings.state_directory.clone(),
+        })?);
+        let snapshot = opening(&settings, ledger.as_ref(), &clock.now(), false)?;
+        let board = Board::new(snapshot, clock.clone());
+        let ledger = LedgerHandle::new(ledger, Arc::clone(&metrics), board.clone());
+        let shared = Shared {
+            clock,
+            metrics,
+            board,
+            ledger,
+        };
+        let pulses = Pulses::default();
+        let mut generation =
+            Generation::start(settings, &shared, &pulses, Life::Command, self.keys.clone()).await?;
+        let answer = desk::answer(generation.ways_in(), &shared, question, Some(self.peer)).await;
+        generation.end(END).await;
+        Ok(answer)
     }
 }
 
-async fn work(
-    settings: Settings,
-    ledger: Option<Ledger>,
-    keys: BTreeMap<AccountName, ApiKey>,
-    question: &Question,
-) -> Result<Outcome, LedgerError> {
-    let clock = Clock::new();
-    let metrics = Arc::new(Metrics::new().map_err(|_| LedgerError::Missing {
-        directory: settings.state_directory.clone(),
-    })?);
-    let snapshot = opening(&settings, ledger.as_ref(), &clock.now(), false)?;
-    let board = Board::new(snapshot, clock.clone());
-    let ledger = LedgerHandle::new(ledger, Arc::clone(&metrics), board.clone());
-    let shared = Shared {
-        clock,
-        metrics,
-        board,
-        ledger,
-    };
-    let pulses = Pulses::default();
-    let mut generation =
-        Generation::start(Arc::new(settings), &shared, &pulses, Life::Command, keys).await?;
-    let answer = desk::answer(generation.ways_in(), &shared, question).await;
-    generation.end(END).await;
-    Ok(outcome(answer))
-}
-
-/// `sync` writes, and so keeps others out; everything else reads and leaves no trace.
+/// `sync` and decisions write, and so keep others out; everything else reads and leaves no trace.
 fn open(settings: &Settings, question: &Question) -> Result<Option<Ledger>, LedgerError> {
     let directory = &settings.state_directory;
-    if matches!(question.verb, Verb::Sync { .. }) {
+    let writes = match &question.verb {
+        Verb::Sync { .. } => true,
+        Verb::Decide(AboutCertificate { word, .. }) | Verb::Pause { word, .. } => word.is_confirmed,
+        _ => false,
+    };
+    if writes {
         return Ledger::open(directory, read_known).map(Some);
     }
     match Ledger::open_reading(directory, read_known) {

@@ -6,18 +6,20 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::adapter::control_socket::{Answer, Question, Verb};
+use crate::adapter::http::Peer;
 use crate::adapter::ledger::{History, LedgerError, Query};
 use crate::config::nearest;
+use crate::daemon::decisions::{decide, pause};
 use crate::daemon::explain::explain;
 use crate::daemon::generation::{Entrance, WaysIn};
 use crate::daemon::probe::probe;
 use crate::daemon::shared::Shared;
+use crate::daemon::survey::integrations;
 use crate::daemon::worker::{Rehearsal, Request};
-use crate::domain::text::{printable, printable_path};
+use crate::domain::text::printable;
 use crate::domain::{AccountName, IntegrationId, IntegrationName, Timestamp};
 use crate::view::check_text::errors_text;
 use crate::view::history_text::{Record, history_text, record_json};
-use crate::view::integrations_text::{AccountListing, ListedIntegration, integrations_text};
 use crate::view::plan_json::plan_json;
 use crate::view::plan_report::{PlanReport, PlannedIntegration};
 use crate::view::plan_text::plan_text;
@@ -27,10 +29,15 @@ use crate::view::status_text::{StatusOptions, exit, status_text};
 use crate::view::terminal::{Rendered, Terminal};
 
 /// The exit code for a name that does not exist.
-const USAGE: u8 = 64;
+pub(super) const USAGE: u8 = 64;
 
-/// Answers one question.
-pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer {
+/// Answers one question. `peer`: who asks, where the connection tells; nobody else decides anything.
+pub async fn answer(
+    ways_in: &WaysIn,
+    shared: &Shared,
+    question: &Question,
+    peer: Option<Peer>,
+) -> Answer {
     let terminal = terminal(question);
     let names = match names(ways_in, &question.names) {
         Ok(names) => names,
@@ -83,6 +90,10 @@ pub async fn answer(ways_in: &WaysIn, shared: &Shared, question: &Question) -> A
         }
         Verb::Probe => finish(probe(ways_in, shared, terminal).await),
         Verb::Explain { prefix } => explain(ways_in, shared, &names, prefix, terminal).await,
+        Verb::Decide(about) => decide(ways_in, shared, about, peer, terminal).await,
+        Verb::Pause { is_paused, word } => {
+            pause(ways_in, shared, &names, *is_paused, word, peer, terminal).await
+        }
     }
 }
 
@@ -94,12 +105,12 @@ fn terminal(question: &Question) -> Terminal {
     }
 }
 
-fn finish(rendered: Rendered) -> Answer {
+pub(super) fn finish(rendered: Rendered) -> Answer {
     Answer {
         text: rendered.text,
-        notes: String::new(),
         exit: rendered.exit,
         pid: std::process::id(),
+        ..Answer::default()
     }
 }
 
@@ -116,13 +127,13 @@ fn json(value: &impl Serialize, exit: u8) -> Answer {
     }
 }
 
-fn failed(text: String, terminal: Terminal) -> Answer {
-    let Rendered { text, exit } = errors_text(&[(text, None)], 1, terminal);
+/// An error, and what helps.
+pub(super) fn failed(text: String, help: Option<String>, exit: u8, terminal: Terminal) -> Answer {
     Answer {
-        text: String::new(),
-        notes: text,
+        notes: errors_text(&[(text, help)], exit, terminal).text,
         exit,
         pid: std::process::id(),
+        ..Answer::default()
     }
 }
 
@@ -273,7 +284,7 @@ async fn history(
             records: Vec::new(),
             total: 0,
         },
-        Err(error) => return failed(error.to_string(), terminal),
+        Err(error) => return failed(error.to_string(), None, 1, terminal),
     };
     let records: Vec<Record> = found
         .records
@@ -305,74 +316,8 @@ async fn history(
     })
 }
 
-async fn integrations(
-    ways_in: &WaysIn,
-    shared: &Shared,
-    account: Option<&str>,
-    terminal: Terminal,
-) -> Answer {
-    let configured = &ways_in.settings.integrations;
-    let mut listings = Vec::new();
-    for (name, worker) in &*ways_in.workers {
-        if account.is_some_and(|it| it != name.as_str()) {
-            continue;
-        }
-        let base_url = ways_in
-            .settings
-            .accounts
-            .get(name)
-            .map(|it| it.client.base_url.clone())
-            .unwrap_or_default();
-        let answer = ask(worker, |reply| Request::Integrations { reply }).await;
-        let listed = answer
-            .unwrap_or_else(|| Err("the daemon stops".to_owned()))
-            .map(|all| {
-                let with_names = |it: crate::daemon::worker::Surveyed| {
-                    let mut own = configured.iter().filter(|(_, own)| own.account == *name);
-                    let configured_as = own.find(|(_, own)| own.integration_id == it.remote.id);
-                    ListedIntegration {
-                        id: it.remote.id,
-                        name: it.remote.name,
-                        entity_id: it.remote.entity_id,
-                        is_enabled: it.remote.enabled.unwrap_or(true),
-                        certificates: it.certificates,
-                        configured_as: configured_as.map(|(name, _)| name.clone()),
-                    }
-                };
-                all.into_iter().map(with_names).collect()
-            });
-        listings.push(AccountListing {
-            account: name.clone(),
-            base_url,
-            integrations: listed,
-        });
-    }
-    if listings.is_empty() {
-        let known: Vec<&str> = ways_in.workers.keys().map(AccountName::as_str).collect();
-        let problem = (
-            "there is no such account".to_owned(),
-            Some(format!("known accounts: {}", known.join(", "))),
-        );
-        return finish(errors_text(&[problem], USAGE, terminal));
-    }
-    let taken = configured.keys().cloned().collect();
-    let file = ways_in
-        .settings
-        .files_read
-        .first()
-        .map(|it| printable_path(it));
-    let now = shared.clock.now().wall;
-    finish(integrations_text(
-        &listings,
-        &taken,
-        &file.unwrap_or_default(),
-        now,
-        terminal,
-    ))
-}
-
 /// The integrations of an account among those asked about.
-fn of_account(
+pub(super) fn of_account(
     ways_in: &WaysIn,
     account: &AccountName,
     names: &BTreeSet<IntegrationName>,

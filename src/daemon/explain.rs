@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use crate::adapter::control_socket::Answer;
 use crate::adapter::ledger::{Ledger, LedgerError, Query, Record};
+use crate::daemon::desk::{failed, finish};
 use crate::daemon::generation::WaysIn;
 use crate::daemon::shared::Shared;
-use crate::domain::text::printable;
-use crate::domain::{Fingerprint, IntegrationId, IntegrationName};
+use crate::domain::{Fingerprint, FingerprintPrefix, IntegrationId, IntegrationName};
 use crate::plan::book::Book;
 use crate::plan::entry::Entry;
 use crate::plan::policy::Policy;
 use crate::plan::rollover::Plan;
-use crate::view::check_text::errors_text;
 use crate::view::explain_text::{Explained, explain_text};
 use crate::view::terminal::Terminal;
 
@@ -38,19 +37,19 @@ pub(super) async fn explain(
     prefix: &str,
     terminal: Terminal,
 ) -> Answer {
-    let digits = match digits(prefix) {
+    let digits = match FingerprintPrefix::parse(prefix) {
         Ok(digits) => digits,
-        Err(problem) => return refuse(problem, USAGE, terminal),
+        Err(error) => return failed(error.to_string(), None, USAGE, terminal),
     };
     let snapshot = shared.board.read();
     let mut places = places(ways_in, shared, names);
-    let (ids, wanted) = (places.keys().copied().collect(), digits.clone());
+    let (ids, wanted) = (places.keys().copied().collect(), digits.to_string());
     let is_whole = names.is_empty();
     let read = move |ledger: &Ledger| Archive::read(ledger, &ids, wanted, is_whole);
     let archive = match shared.ledger.read(read).await {
         Ok(archive) => archive,
         Err(LedgerError::Missing { .. }) => Archive::default(),
-        Err(error) => return refuse((error.to_string(), None), 1, terminal),
+        Err(error) => return failed(error.to_string(), None, 1, terminal),
     };
     for record in &archive.records {
         places
@@ -64,40 +63,14 @@ pub(super) async fn explain(
     }
     let fingerprint = match resolve(&places, &archive.records, &digits) {
         Ok(fingerprint) => fingerprint,
-        Err(problem) => return refuse(problem, 1, terminal),
+        Err((text, help)) => return failed(text, help, 1, terminal),
     };
     let all: Vec<Explained> = places
         .into_iter()
         .filter(|(id, place)| place.knows(fingerprint) || has_record(&archive.records, *id))
         .map(|(id, place)| place.explain(id, fingerprint, &archive.records, snapshot.is_live))
         .collect();
-    let rendered = explain_text(&all, shared.clock.now().wall, terminal);
-    Answer {
-        text: rendered.text,
-        notes: String::new(),
-        exit: rendered.exit,
-        pid: std::process::id(),
-    }
-}
-
-/// The lower-case digits of a fingerprint or of its beginning.
-fn digits(raw: &str) -> Result<String, Problem> {
-    let plain = |it: &char| *it != ':' && *it != ' ';
-    let digits: String = raw.chars().filter(plain).collect();
-    let digits = digits.to_ascii_lowercase();
-    let is_hex = digits.chars().all(|it| it.is_ascii_hexdigit());
-    match digits.len() {
-        40 if is_hex => Err((
-            "40 hexadecimal digits are a SHA-1 thumbprint; SHA-256 has 64".to_owned(),
-            Some("sso-certd status shows both side by side".to_owned()),
-        )),
-        1..=64 if is_hex => Ok(digits),
-        _ => Err((
-            "a fingerprint has 64 hexadecimal digits, with or without colons, or is the beginning of them"
-                .to_owned(),
-            None,
-        )),
-    }
+    finish(explain_text(&all, shared.clock.now().wall, terminal))
 }
 
 /// One integration, and everything that is known there.
@@ -235,7 +208,7 @@ fn has_record(records: &[Record], id: IntegrationId) -> bool {
 fn resolve(
     places: &BTreeMap<IntegrationId, Place>,
     records: &[Record],
-    digits: &str,
+    digits: &FingerprintPrefix,
 ) -> Result<Fingerprint, Problem> {
     let mut known: BTreeMap<Fingerprint, BTreeSet<&str>> = BTreeMap::new();
     for place in places.values() {
@@ -253,26 +226,17 @@ fn resolve(
         let names: Vec<&str> = names.iter().copied().collect();
         format!("{} ({})", fingerprint.short(), names.join(", "))
     };
-    let fitting: Vec<_> = known
-        .iter()
-        .filter(|(it, _)| it.hex().starts_with(digits))
-        .collect();
-    let shown = printable(digits, 64);
+    let fitting: Vec<_> = known.iter().filter(|(it, _)| digits.fits(it)).collect();
     match fitting.as_slice() {
         [(fingerprint, _)] => Ok(**fingerprint),
         [] => {
-            let common = |it: &Fingerprint| {
-                let hex = it.hex();
-                let pairs = hex.chars().zip(digits.chars());
-                pairs.take_while(|(a, b)| a == b).count()
-            };
-            let near = known.iter().max_by_key(|(it, _)| common(it));
-            let near = near.filter(|(it, _)| common(it) >= 2).map(named);
+            let near = known.iter().max_by_key(|(it, _)| digits.shared(it));
+            let near = near.filter(|(it, _)| digits.shared(it) >= 2).map(named);
             let help = near.map_or_else(
                 || "sso-certd status --all lists what is known".to_owned(),
                 |it| format!("near: {it}"),
             );
-            Err((format!("no certificate begins with {shown}"), Some(help)))
+            Err((format!("no certificate begins with {digits}"), Some(help)))
         }
         several => {
             let names: Vec<String> = several
@@ -287,20 +251,11 @@ fn resolve(
                 String::new()
             };
             let text = format!(
-                "{shown} fits {} certificates: {}{more}",
+                "{digits} fits {} certificates: {}{more}",
                 several.len(),
                 names.join(", ")
             );
             Err((text, None))
         }
-    }
-}
-
-fn refuse(problem: Problem, exit: u8, terminal: Terminal) -> Answer {
-    Answer {
-        text: String::new(),
-        notes: errors_text(&[problem], exit, terminal).text,
-        exit,
-        pid: std::process::id(),
     }
 }

@@ -7,6 +7,7 @@
 pub mod board;
 pub mod calls;
 pub mod course;
+pub mod decisions;
 pub mod desk;
 mod explain;
 pub mod generation;
@@ -26,6 +27,7 @@ mod saved_waits;
 mod services;
 pub mod shared;
 pub mod source;
+mod survey;
 mod tell;
 pub mod teller;
 pub mod watch;

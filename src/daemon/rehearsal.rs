@@ -19,11 +19,13 @@ use crate::plan::source::note_source;
 /// The daemon would see the same again and again until that day; more looks than these change nothing.
 const LATER_LOOKS: usize = 4;
 
-/// What `plan` would say of one integration: the same functions, and nothing is stored or sent.
+/// What `plan` would say of one integration, if this were believed of it: the same functions, and nothing is stored or
+/// sent.
 pub async fn rehearse(
     link: &mut Link,
     shared: &Shared,
     subject: &Subject,
+    book: &Book,
     at: Option<Timestamp>,
 ) -> Rehearsal {
     let path = subject.settings.directory.directory.clone();
@@ -38,7 +40,7 @@ pub async fn rehearse(
         Err(closed) => Err(closed_words(&closed)),
     };
     let count = rows.as_ref().map_or(0, Vec::len);
-    let plan = rows.and_then(|rows| imagine(link, shared, subject, &sight, &rows, at));
+    let plan = rows.and_then(|rows| imagine(link, shared, subject, book, &sight, &rows, at));
     let requests = u32::try_from(link.requests().saturating_sub(asked_before)).unwrap_or(u32::MAX);
     Rehearsal {
         name: subject.name.clone(),
@@ -49,17 +51,19 @@ pub async fn rehearse(
     }
 }
 
-fn imagine(
+/// The plan by this list, which need not be fresh.
+pub(super) fn imagine(
     link: &Link,
     shared: &Shared,
     subject: &Subject,
+    book: &Book,
     sight: &Sight,
     rows: &[Row],
     at: Option<Timestamp>,
 ) -> Result<Plan, String> {
     let look = sight.as_deref().ok();
     let mut now = shared.clock.now();
-    let mut book = subject.book.clone();
+    let mut book = book.clone();
     let delivery = &subject.settings.policy.delivery;
     let see = |book: &mut Book, now: &Moment| {
         note_source(book, look, now);

@@ -37,11 +37,11 @@ impl Services {
         let ways_in = Arc::new(RwLock::new(ways_in));
         let mut tasks = JoinSet::new();
         let (desk, at_desk) = (Arc::clone(&ways_in), shared.clone());
-        let router = control_socket::router(move |question| {
+        let router = control_socket::router(move |question, peer| {
             let (desk, shared) = (Arc::clone(&desk), at_desk.clone());
             async move {
                 let ways_in = desk.read().unwrap_or_else(PoisonError::into_inner).clone();
-                desk::answer(&ways_in, &shared, &question).await
+                desk::answer(&ways_in, &shared, &question, peer).await
             }
         });
         let stop_socket = stopped.clone();

@@ -43,7 +43,7 @@ pub fn router(
     ways_in: Arc<RwLock<WaysIn>>,
 ) -> Router {
     let desk = shared.clone();
-    let ask = control_socket::router(move |question| {
+    let ask = control_socket::router(move |question, _| {
         let (ways_in, shared) = (Arc::clone(&ways_in), desk.clone());
         async move {
             let ways_in = ways_in
@@ -73,7 +73,7 @@ pub fn router(
 /// Answers what reads the snapshot or the ledger; for everything else there is the control socket.
 async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer {
     match question.verb {
-        Verb::Status { .. } => answer(ways_in, shared, question).await,
+        Verb::Status { .. } => answer(ways_in, shared, question, None).await,
         Verb::History {
             since_millis,
             limit,
@@ -89,6 +89,7 @@ async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer 
                     verb,
                     ..question.clone()
                 },
+                None,
             )
             .await
         }
@@ -96,7 +97,9 @@ async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer 
         | Verb::Sync { .. }
         | Verb::Explain { .. }
         | Verb::Integrations { .. }
-        | Verb::Probe => Answer {
+        | Verb::Probe
+        | Verb::Decide(_)
+        | Verb::Pause { .. } => Answer {
             notes: "error: only the control socket answers this\n".to_owned(),
             exit: 77,
             ..Answer::default()

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::adapter::sendgrid::RemoteIntegration;
+use crate::daemon::decisions::{Recorded, Wish};
 use crate::daemon::halt::{PassEnd, closed_words};
 use crate::daemon::inbox::{Inbox, Trigger};
 use crate::daemon::link::Link;
@@ -67,6 +68,13 @@ pub enum Request {
         wait: bool,
         /// Told at the end: whether every pass ended well.
         reply: oneshot::Sender<bool>,
+    },
+    /// A person's decision into the book and the ledger. What comes of it at SendGrid is the next pass's.
+    Record {
+        /// What is decided, about which integration, and by whom.
+        wish: Box<Wish>,
+        /// The answer.
+        reply: oneshot::Sender<Option<Recorded>>,
     },
     /// Which integrations SendGrid has, and what it lists for them.
     Integrations {
@@ -231,7 +239,8 @@ impl Worker {
                     let Some(subject) = self.subjects.get(&name) else {
                         continue;
                     };
-                    all.push(rehearse(&mut self.link, &self.shared, subject, at).await);
+                    let book = &subject.book;
+                    all.push(rehearse(&mut self.link, &self.shared, subject, book, at).await);
                     self.link.beat();
                 }
                 reply.send(all).is_ok()
@@ -239,6 +248,10 @@ impl Worker {
             Request::Sync { names, wait, reply } => {
                 let is_well = self.sync(&names, wait).await;
                 reply.send(is_well).is_ok()
+            }
+            Request::Record { wish, reply } => {
+                let recorded = self.record(*wish).await;
+                reply.send(recorded).is_ok()
             }
             Request::Integrations { reply } => {
                 let answer = self.survey().await;

@@ -42,12 +42,7 @@ impl Fingerprint {
     /// # Errors
     /// `Thumbprint` for 40 digits, `Malformed` for everything else.
     pub fn parse(raw: &str) -> Result<Self, FingerprintError> {
-        let digits: Vec<u8> = raw
-            .bytes()
-            .filter(|it| *it != b':' && *it != b' ')
-            .collect();
-        let nibbles: Option<Vec<u8>> = digits.iter().map(|it| nibble(*it)).collect();
-        let nibbles = nibbles.ok_or(FingerprintError::Malformed)?;
+        let nibbles = nibbles(raw).ok_or(FingerprintError::Malformed)?;
         if nibbles.len() == 40 {
             return Err(FingerprintError::Thumbprint);
         }
@@ -103,6 +98,54 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// The first digits of a fingerprint, as a person types them; all 64 are one as well.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FingerprintPrefix(String);
+
+impl FingerprintPrefix {
+    /// Reads 1 to 64 hexadecimal digits of either case; colons and spaces between them are dropped.
+    ///
+    /// # Errors
+    /// `Thumbprint` for 40 digits, `Malformed` for everything else.
+    pub fn parse(raw: &str) -> Result<Self, FingerprintError> {
+        let digits: Option<String> = nibbles(raw)
+            .into_iter()
+            .flatten()
+            .map(|it| char::from_digit(it.into(), 16))
+            .collect();
+        let digits = digits.unwrap_or_default();
+        match digits.len() {
+            40 => Err(FingerprintError::Thumbprint),
+            1..=64 => Ok(Self(digits)),
+            _ => Err(FingerprintError::Malformed),
+        }
+    }
+
+    /// The fingerprint, if these are all of its digits.
+    pub fn whole(&self) -> Option<Fingerprint> {
+        Fingerprint::parse(&self.0).ok()
+    }
+
+    /// How many digits at the beginning of this fingerprint are the same.
+    pub fn shared(&self, fingerprint: &Fingerprint) -> usize {
+        let hex = fingerprint.hex();
+        let pairs = self.0.chars().zip(hex.chars());
+        pairs.take_while(|(a, b)| a == b).count()
+    }
+
+    /// Whether this fingerprint begins with it.
+    pub fn fits(&self, fingerprint: &Fingerprint) -> bool {
+        self.shared(fingerprint) == self.0.len()
+    }
+}
+
+/// The digits, without colons.
+impl fmt::Display for FingerprintPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// SHA-1 of a certificate's DER, as Entra and AD FS show it. For people's eyes only: never compared by us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Thumbprint([u8; 20]);
@@ -134,6 +177,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         })
 }
 
+/// The values of hexadecimal digits; colons and spaces between them are dropped.
+fn nibbles(raw: &str) -> Option<Vec<u8>> {
+    let digits = raw.bytes().filter(|it| *it != b':' && *it != b' ');
+    digits.map(nibble).collect()
+}
+
 const fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -161,6 +210,31 @@ mod tests {
             Fingerprint::parse(&fingerprint.to_string()),
             Ok(fingerprint)
         );
+    }
+
+    #[test]
+    fn a_prefix_fits_whatever_begins_with_it() {
+        let fingerprint = Fingerprint::of(b"x");
+        let first = |digits| fingerprint.hex().chars().take(digits).collect::<String>();
+        for digits in [1, 5, 39, 63, 64] {
+            let prefix = FingerprintPrefix::parse(&first(digits).to_uppercase()).unwrap();
+            assert!(prefix.fits(&fingerprint), "{prefix}");
+            assert!(!prefix.fits(&Fingerprint::of(b"y")), "{prefix}");
+            assert_eq!(prefix.whole(), (digits == 64).then_some(fingerprint));
+        }
+        let colons = format!("{}:", first(2));
+        let prefix = FingerprintPrefix::parse(&colons).unwrap();
+        assert_eq!(prefix.to_string(), first(2));
+    }
+
+    #[test]
+    fn a_prefix_has_hexadecimal_digits_and_is_no_thumbprint() {
+        for wrong in ["", ":", "xyz", "5d2g", &"a".repeat(65)] {
+            let parsed = FingerprintPrefix::parse(wrong);
+            assert_eq!(parsed, Err(FingerprintError::Malformed), "{wrong}");
+        }
+        let parsed = FingerprintPrefix::parse(&"a".repeat(40));
+        assert_eq!(parsed, Err(FingerprintError::Thumbprint));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use certificate::{
     Certificate, CertificateParts, KeyAlgorithm, PublicKeyId, Remark, SignatureHash, Validity,
 };
 pub use credit::Credit;
-pub use fingerprint::{Fingerprint, FingerprintError, Thumbprint};
+pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, Thumbprint};
 pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};
 pub use judgement::{Accepted, FILE_LIMIT, Judge, Rejection};
 pub use look::{FileVerdict, Look, LookedFile, SourceError};

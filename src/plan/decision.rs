@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::domain::text::printable;
 use crate::domain::{Fingerprint, Moment};
 use crate::plan::book::{Belief, Book, Order, Pause, Standing, Word};
 use crate::plan::entry::{Entry, What};
@@ -50,6 +51,23 @@ impl Decision {
     pub const fn is_for_unseen(self) -> bool {
         matches!(self, Self::Approve | Self::Deny)
     }
+}
+
+/// Characters of a person's reason.
+const LONGEST_REASON: usize = 200;
+
+/// A reason that is not kept: it is empty, too long, or has characters that do not show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("a reason is one line of at most {LONGEST_REASON} characters")]
+pub struct UnfitReason;
+
+/// Takes a person's reason as it is.
+///
+/// # Errors
+/// It cannot be kept and shown as it is.
+pub fn check_reason(raw: &str) -> Result<&str, UnfitReason> {
+    let is_fit = !raw.trim().is_empty() && printable(raw, LONGEST_REASON) == raw;
+    is_fit.then_some(raw).ok_or(UnfitReason)
 }
 
 /// Who decides, and why.
@@ -180,6 +198,28 @@ pub fn decide(
     Ok(vec![author.entry(
         now,
         what_of(decision),
+        Some(fingerprint),
+        detail,
+    )])
+}
+
+/// Drops a certificate of an integration that is no longer configured from its book. Nothing is asked of SendGrid.
+///
+/// # Errors
+/// The book has nothing about it.
+pub fn drop_orphan(
+    book: &mut Book,
+    fingerprint: Fingerprint,
+    author: &Author,
+    now: &Moment,
+) -> Result<Vec<Entry>, Refusal> {
+    if book.beliefs.remove(&fingerprint).is_none() {
+        return Err(Refusal::Unknown);
+    }
+    let detail = "dropped from the books, its integration is not configured";
+    Ok(vec![author.entry(
+        now,
+        What::Forgotten,
         Some(fingerprint),
         detail,
     )])
@@ -321,5 +361,40 @@ const fn what_of(decision: Decision) -> What {
         Decision::Restore => What::Restored,
         Decision::Forget => What::Forgotten,
         Decision::Retire(_) => What::Ordered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::{World, certificate};
+
+    #[test]
+    fn a_reason_is_one_line_that_shows() {
+        assert_eq!(check_reason("CHG0031337, Größe"), Ok("CHG0031337, Größe"));
+        let long = "x".repeat(200);
+        assert_eq!(check_reason(&long), Ok(long.as_str()));
+        for wrong in ["", " ", "a\nb", "\u{1b}[2J", "a\u{202e}b", &"x".repeat(201)] {
+            assert_eq!(check_reason(wrong), Err(UnfitReason), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_orphan_leaves_the_book_and_an_entry() {
+        let orphan = certificate("a", "k", 1);
+        let fingerprint = orphan.fingerprint();
+        let author = Author {
+            name: "alice".to_owned(),
+            note: "uid 1000".to_owned(),
+            reason: Some("gone".to_owned()),
+        };
+        let (mut book, now) = (Book::default(), World::new().now);
+        book.belief(&orphan);
+        let entries = drop_orphan(&mut book, fingerprint, &author, &now).unwrap();
+        assert!(book.beliefs.is_empty());
+        assert_eq!(entries[0].what, What::Forgotten);
+        assert_eq!(entries[0].by, "alice");
+        let again = drop_orphan(&mut book, fingerprint, &author, &now);
+        assert_eq!(again, Err(Refusal::Unknown));
     }
 }

@@ -6,11 +6,13 @@
 //! [`sentence`] says the most important thing in one sentence and is the first line everywhere; [`status_text`],
 //! [`status_json`] and [`metrics`] show the same [`snapshot`] to people, programs and Prometheus. [`plan_text`],
 //! [`plan_json`], [`history_text`], [`explain_text`], [`inspect_text`], [`integrations_text`] and [`check_text`] are the
-//! answers of the commands of the same names.
+//! answers of the commands of the same names; [`decision_question`] and [`decision_text`] are those of all decisions.
 
 pub mod check_text;
 mod concern;
 mod conditions;
+pub mod decision_question;
+pub mod decision_text;
 pub mod explain_text;
 pub mod history_text;
 pub mod inspect_text;

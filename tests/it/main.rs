@@ -20,6 +20,7 @@ mod certificates;
 mod commands;
 mod configuration;
 mod crash;
+mod decisions;
 mod delivery;
 mod drift;
 mod exposition;

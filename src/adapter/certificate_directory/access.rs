@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Group, User};
 use thiserror::Error;
 
 use super::file::{Stamp, word};
+use crate::adapter::users::user_name;
 use crate::domain::text::printable_path;
 use crate::domain::{Reason, Refusal};
 
@@ -323,12 +324,6 @@ fn entry(bytes: &[u8]) -> (u16, u16, u32) {
         ),
         _ => (u16::MAX, u16::MAX, u32::MAX),
     }
-}
-
-/// The name of a user, or the number.
-pub(super) fn user_name(uid: u32) -> String {
-    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    user.map_or_else(|| uid.to_string(), |it| it.name)
 }
 
 /// The name of a group, or the number.

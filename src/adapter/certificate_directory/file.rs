@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::access;
+use crate::adapter::users::user_name;
 use crate::domain::{
     Accepted, FILE_LIMIT, FileVerdict, Fingerprint, Judge, LookedFile, Reason, Refusal, Rejection,
     Timestamp,
@@ -211,8 +212,8 @@ fn not_opened(error: &io::Error, stamp: &Stamp) -> Opened {
     match error.kind() {
         io::ErrorKind::NotFound => Opened::Changing,
         io::ErrorKind::PermissionDenied => {
-            let user = access::user_name(rustix::process::geteuid().as_raw());
-            let (owner, group) = (access::user_name(stamp.uid), access::group_name(stamp.gid));
+            let user = user_name(rustix::process::geteuid().as_raw());
+            let (owner, group) = (user_name(stamp.uid), access::group_name(stamp.gid));
             let found = format!(
                 "permission denied for user {user} (file {owner}:{group} {:04o})",
                 stamp.mode

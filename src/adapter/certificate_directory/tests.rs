@@ -618,7 +618,7 @@ fn a_foreign_owner_is_refused_unless_allowed() {
         "(uid 65534) may change",
     );
     assert!(refusal.help[0].starts_with("chown root "), "{refusal:?}");
-    for name in ["65534".to_owned(), access::user_name(65_534)] {
+    for name in ["65534".to_owned(), crate::adapter::users::user_name(65_534)] {
         let mut settings = settings(temporary.path());
         settings.allowed_owners = vec![name];
         let mut directory = CertificateDirectory::new(settings, judge_file).unwrap();

@@ -4,6 +4,7 @@ mod daemon;
 mod home;
 mod program;
 mod status;
+mod terminal;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub use daemon::{Daemon, exchange};
 pub use home::{Home, files_below, quoted};
 pub use program::{PROGRAM, Ran, finish};
 pub use status::{integration, state_of, states};
+pub use terminal::at_terminal;
 
 use crate::certificates::Made;
 use crate::simulator::{Options, Simulator, World};
