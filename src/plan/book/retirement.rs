@@ -95,6 +95,7 @@ impl Book {
             WriteOutcome::NotDone { why, is_forbidden } => {
                 if !again {
                     belief.take_back();
+                    self.retired_at = None; // the one before is more than a day ago
                 }
                 self.refuse_write(how.write(), *is_forbidden, now);
                 vec![entry(What::Kept, format!("{}: {why}", how.word()))]
