@@ -9,6 +9,7 @@ mod decisions;
 mod delivery;
 mod properties;
 mod retirement;
+mod scenarios;
 mod trust;
 
 const MINUTE: Duration = Duration::from_secs(60);
