@@ -30,6 +30,9 @@ pub struct Book {
     pub pause: Option<Pause>,
     /// When the last request was made that took a certificate of ours away.
     pub retired_at: Option<Moment>,
+    /// When the last request to enable or disable one was made whose outcome is not known. It may still be carried out,
+    /// so no other such request is made before it has had its time.
+    pub patched_at: Option<Moment>,
     /// Writes that SendGrid did not carry out, and that are not tried again for a while.
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::{Certificate, Moment, PublicKeyId, Timestamp};
 use crate::plan::book::{Belief, Book, HoldKind, Order, Standing, Write};
-use crate::plan::rollover::Item;
+use crate::plan::rollover::{Inputs, Item};
 use crate::plan::sides::{Sides, Wanted};
 use crate::plan::state::State;
 use crate::plan::trust::{Evidence, Trust, trust};
@@ -107,10 +107,12 @@ impl Sides<'_> {
             (Standing::Disabled { ordered: false, .. }, None) if is_wanted => Evidence::Returned,
             _ => return None,
         };
-        if self.denied_keys.contains(&belief.key_id()?) {
+        let key = belief.key_id()?;
+        let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
+        if self.denied_keys.contains(&key) || is_removed {
             return None;
         }
-        if let Some(until) = not_before(self.inputs.book, Write::Update, self.inputs.now) {
+        if let Some(until) = self.no_patch_before() {
             return Some((State::Waiting, Why::NotEnabled { until }));
         }
         let enough = Why::Enough {
@@ -118,6 +120,12 @@ impl Sides<'_> {
             is_new_key: false,
         };
         Some(self.unless_paused((State::Planned, enough)))
+    }
+
+    /// Until when nothing is enabled; none if it may be.
+    pub(super) fn no_patch_before(&self) -> Option<Timestamp> {
+        let refused = refused(self.inputs.book, Write::Update, self.inputs.now);
+        refused.max(unsettled(self.inputs))
     }
 
     fn unless_paused(&self, decided: (State, Why)) -> (State, Why) {
@@ -129,8 +137,15 @@ impl Sides<'_> {
     }
 }
 
-/// Until when a write is not tried again; none if it may be made.
-pub(super) fn not_before(book: &Book, write: Write, now: &Moment) -> Option<Timestamp> {
+/// Until when an earlier request to enable or disable may still be carried out; none if there is none.
+pub(super) fn unsettled(inputs: &Inputs<'_>) -> Option<Timestamp> {
+    let (settle, now) = (inputs.policy.delivery.settle, inputs.now);
+    let patched = inputs.book.patched_at.as_ref()?;
+    (now.elapsed_since(patched) < settle).then(|| now.when_elapsed(patched, settle))
+}
+
+/// Until when a write that was refused is not tried again; none if it may be made.
+pub(super) fn refused(book: &Book, write: Write, now: &Moment) -> Option<Timestamp> {
     let refusal = book.refused_writes.get(&write)?;
     let is_over = now.elapsed_since(&refusal.at) >= refusal.wait();
     (!is_over).then(|| now.when_elapsed(&refusal.at, refusal.wait()))

@@ -127,6 +127,9 @@ pub enum Refusal {
     /// A person said never.
     #[error("a person said never to it")]
     Denied,
+    /// A person said never to its key, in another certificate.
+    #[error("a person said never to its key, which is that of {}", .0.short())]
+    DeniedKey(Fingerprint),
     /// Its last second has passed.
     #[error("its last second has passed")]
     Over,
@@ -152,10 +155,16 @@ impl Refusal {
             Self::Unknown => "sso-certd status --all lists what is known".to_owned(),
             Self::NotOurs => format!("sso-certd adopt {short} makes it ours first"),
             Self::Denied => format!("sso-certd forget {short} takes that word back"),
+            Self::DeniedKey(denied) => {
+                format!("sso-certd forget {} takes that word back", denied.short())
+            }
             Self::RemovedKey(removed) => {
                 let removed = removed.short();
-                format!("sso-certd restore {removed}, or deny {removed} if the key is stolen")
+                format!(
+                    "sso-certd restore {removed}, or forget {removed} once it is over; deny {removed} if the key is stolen"
+                )
             }
+
             Self::Away => format!("sso-certd restore {short}, or sso-certd deny {short}"),
             Self::Unsettled => "sso-certd sync --wait asks SendGrid".to_owned(),
             _ => return None,
@@ -251,10 +260,10 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         Decision::Approve => match &belief.standing {
             _ if is_denied => Err(Refusal::Denied),
             Standing::Seen if belief.certificate.is_none() => Ok(()),
-            Standing::Seen if belief.is_over(now.wall) => Err(Refusal::Over),
-            Standing::Seen | Standing::Retired { ordered: false } => {
-                removed_with_its_key(book, belief).map_or(Ok(()), |it| Err(Refusal::RemovedKey(it)))
+            Standing::Seen | Standing::Retired { ordered: false } if belief.is_over(now.wall) => {
+                Err(Refusal::Over)
             }
+            Standing::Seen | Standing::Retired { ordered: false } => may_its_key(book, belief),
             Standing::Removed { .. } | Standing::Retired { .. } => Err(Refusal::Away),
             Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
             Standing::Confirmed(_) | Standing::Disabled { .. } | Standing::Foreign { .. } => {
@@ -264,7 +273,7 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         Decision::Acknowledge if is_foreign && !belief.is_wanted() => Ok(()),
         Decision::Acknowledge => Err(Refusal::NoStranger),
         Decision::Adopt => match &belief.standing {
-            Standing::Foreign { id: Some(_), .. } => Ok(()),
+            Standing::Foreign { id: Some(_), .. } => may_its_key(book, belief),
             Standing::Foreign { id: None, .. } => Err(Refusal::NoId),
             Standing::Confirmed(_) | Standing::Disabled { .. } => Err(Refusal::Ours),
             _ => Err(Refusal::NotListed),
@@ -273,7 +282,7 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
             _ if is_denied => Err(Refusal::Denied),
             _ if belief.is_over(now.wall) => Err(Refusal::Over),
             Standing::Removed { .. } | Standing::Retired { .. } | Standing::Disabled { .. } => {
-                Ok(())
+                not_denied(book, belief)
             }
             Standing::Seen if belief.order == Some(Order::Restore) => Ok(()),
             Standing::Seen => Err(Refusal::NotListed),
@@ -281,7 +290,9 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
             Standing::Confirmed(_) | Standing::Foreign { .. } => Err(Refusal::Listed),
         },
         Decision::Forget => match &belief.standing {
+            Standing::Intent(_) if belief.order.is_some() => Err(Refusal::Unsettled),
             _ if belief.word.is_some() || belief.order.is_some() => Ok(()),
+            Standing::Removed { .. } if belief.is_over(now.wall) => Ok(()),
             Standing::Removed { .. } | Standing::Retired { ordered: true } => Err(Refusal::Away),
             _ => Err(Refusal::NothingToForget),
         },
@@ -298,14 +309,27 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
     }
 }
 
-/// The certificate with the same key that somebody removed, if there is one.
-fn removed_with_its_key(book: &Book, belief: &Belief) -> Option<Fingerprint> {
-    let key = belief.key_id()?;
-    let is_removed = |it: &Belief| matches!(it.standing, Standing::Removed { .. });
-    book.beliefs
-        .iter()
-        .find(|(_, it)| is_removed(it) && it.key_id() == Some(key))
-        .map(|(fingerprint, _)| *fingerprint)
+/// Whether its key may be let in: nobody said never to it, and no other certificate with it was removed.
+fn may_its_key(book: &Book, belief: &Belief) -> Result<(), Refusal> {
+    not_denied(book, belief)?;
+    let removed = same_key(book, belief).find(|(_, it)| it.is_tombstone());
+    removed.map_or(Ok(()), |(it, _)| Err(Refusal::RemovedKey(*it)))
+}
+
+/// Whether no person said never to its key, in another certificate.
+fn not_denied(book: &Book, belief: &Belief) -> Result<(), Refusal> {
+    let denied = same_key(book, belief).find(|(_, it)| it.word == Some(Word::Denied));
+    denied.map_or(Ok(()), |(it, _)| Err(Refusal::DeniedKey(*it)))
+}
+
+/// The other certificates with its key.
+fn same_key<'a>(
+    book: &'a Book,
+    belief: &'a Belief,
+) -> impl Iterator<Item = (&'a Fingerprint, &'a Belief)> {
+    let key = belief.key_id();
+    let beliefs = book.beliefs.iter();
+    beliefs.filter(move |(_, it)| key.is_some() && it.key_id() == key && *it != belief)
 }
 
 /// Takes it, and says what else there is to say of it.
@@ -323,12 +347,19 @@ fn take(belief: &mut Belief, decision: Decision) -> &'static str {
         Decision::Restore => {
             belief.order = Some(Order::Restore);
             belief.rejection = None;
-            if !matches!(belief.standing, Standing::Disabled { .. }) {
-                belief.standing = Standing::Seen;
-                belief.posts = 0;
-            }
         }
         Decision::Forget => {
+            match (&belief.standing, belief.order) {
+                // What is to come back has not come.
+                (Standing::Seen, Some(Order::Restore)) => {
+                    belief.standing = Standing::Removed { id: None };
+                }
+                // Of what is over nothing comes back.
+                (Standing::Removed { .. }, None) if belief.word.is_none() => {
+                    belief.standing = Standing::Seen;
+                }
+                _ => {}
+            }
             belief.word = None;
             belief.order = None;
         }

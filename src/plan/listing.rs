@@ -16,7 +16,7 @@ pub struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// Indexes a complete list.
     pub fn new(rows: &'a [Row]) -> Self {
-        let mut by_fingerprint: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut by_fingerprint: BTreeMap<_, Vec<(_, &Certificate)>> = BTreeMap::new();
         for row in rows {
             if let Some(certificate) = row.certificate() {
                 by_fingerprint
@@ -24,6 +24,9 @@ impl<'a> Listing<'a> {
                     .or_default()
                     .push((row.id.as_ref(), certificate));
             }
+        }
+        for rows in by_fingerprint.values_mut() {
+            rows.sort_by_key(|(id, _)| *id); // no meaning lies in the order of a list
         }
         let by_id = rows
             .iter()
@@ -39,7 +42,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// The ids under which a certificate is listed, in the list's order; empty if it is not.
+    /// The ids under which a certificate is listed, in their own order; empty if it is not.
     pub fn ids(&self, fingerprint: Fingerprint) -> Vec<Option<&'a CertificateId>> {
         self.by_fingerprint
             .get(&fingerprint)

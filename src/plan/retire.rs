@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::domain::text::span;
 use crate::domain::{Certificate, Fingerprint, Look, Timestamp};
 use crate::plan::book::{Belief, InSource, Order, Standing, Write};
-use crate::plan::decide::not_before;
+use crate::plan::decide::{refused, unsettled};
 use crate::plan::policy::{Mode, RetireAction, RetireWhen};
 use crate::plan::rollover::{Action, Inputs, Item};
 use crate::plan::state::State;
@@ -291,7 +291,7 @@ impl<'a> Old<'a> {
             blocks.push(Block::OneADay { until });
         }
         if let Some(write) = how.map(How::write)
-            && let Some(until) = not_before(inputs.book, write, now)
+            && let Some(until) = refused(inputs.book, write, now)
         {
             let refusal = inputs.book.refused_writes.get(&write);
             blocks.push(Block::Refused {
@@ -299,6 +299,11 @@ impl<'a> Old<'a> {
                 is_forbidden: refusal.is_some_and(|it| it.is_forbidden),
                 until,
             });
+        }
+        if how == Some(How::Disable)
+            && let Some(until) = unsettled(inputs)
+        {
+            blocks.push(Block::Unsettled { until });
         }
         blocks
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Moment, Row, Timestamp};
-use crate::plan::book::{Belief, Book, InSource, Order, Standing, Write};
-use crate::plan::decide::{decide_wanted, not_before};
+use crate::plan::book::{Belief, Book, InSource, Order, Standing};
+use crate::plan::decide::decide_wanted;
 pub use crate::plan::holds::note_holds;
 use crate::plan::holds::{
     demote_superseded, drop_quiet_tombstones, hold_surplus, spend_key_budget,
@@ -216,9 +216,8 @@ impl Sides<'_> {
         let listed = self.listed(belief, &ids);
         let believed = belief.map_or(Believed::Unknown, |it| believed(it, listed));
         let state = cell(file, listed, believed).state?;
-        let id = ids
-            .iter()
-            .find_map(|it| *it)
+        let id = self
+            .keeper(fingerprint)
             .or_else(|| belief.and_then(Belief::id))
             .cloned();
         let since = belief.and_then(|it| match &it.source {
@@ -281,8 +280,7 @@ impl Sides<'_> {
     /// What a person makes ours, what comes back, and what may have been disabled and must not be.
     fn enablings(&self, items: &[Item]) -> Vec<Action> {
         let inputs = self.inputs;
-        let is_open = not_before(inputs.book, Write::Update, inputs.now).is_none();
-        if inputs.book.pause.is_some() || !is_open {
+        if inputs.book.pause.is_some() || self.no_patch_before().is_some() {
             return Vec::new();
         }
         let action = |item: &Item| {
@@ -295,6 +293,11 @@ impl Sides<'_> {
                 (_, Some(it)) if it.again && it.blocks.contains(&Block::Last) => Evidence::Last,
                 _ => return None,
             };
+            let key = item.certificate.as_ref()?.key_id();
+            let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
+            if self.denied_keys.contains(&key) || is_removed {
+                return None;
+            }
             Some(Action::Enable {
                 certificate: item.certificate.clone()?,
                 id: item.id.clone()?,

@@ -42,17 +42,33 @@ pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
     })
 }
 
-/// Takes a book up that another process left. It may have made its POST in its last moment, however old the intent is:
-/// from now on the window has at least `settle` left.
+/// Takes a book up that another process left. It may have made its request in its last moment, however long ago that
+/// was noted: from now on the window has at least `settle` left.
 pub fn resume(book: &mut Book, delivery: &DeliveryPolicy, now: &Moment) {
+    let is_patching = book.patched_at.is_some();
+    let mut may_be_late = false;
     for belief in book.beliefs.values_mut() {
         let window = settle_window(belief.posts, delivery);
-        if let Standing::Intent(intent) = &mut belief.standing {
-            let left = window.saturating_sub(now.elapsed_since(&intent.at));
-            if left < delivery.settle {
-                intent.at = now.clone();
+        match &mut belief.standing {
+            Standing::Intent(intent) => {
+                let left = window.saturating_sub(now.elapsed_since(&intent.at));
+                if left < delivery.settle {
+                    intent.at = now.clone();
+                }
             }
+            Standing::Deleting(deleting) => {
+                deleting.at = now.clone();
+                may_be_late = true;
+            }
+            Standing::Disabled { unsure: true, .. } => may_be_late |= is_patching,
+            _ => {}
         }
+    }
+    if is_patching {
+        book.patched_at = Some(now.clone());
+    }
+    if may_be_late {
+        book.retired_at = Some(now.clone());
     }
 }
 
@@ -118,9 +134,11 @@ pub fn settle(
         reads,
         delivery,
         is_first_list,
+        is_echo_possible: may_echo(book, delivery, now),
         now,
     };
-    let known_before = book.beliefs.values().filter(|it| it.is_listed()).count();
+    let is_known = |it: &Belief| it.is_listed() || matches!(it.standing, Standing::Deleting(_));
+    let known_before = book.beliefs.values().filter(|it| is_known(it)).count();
     let mut after = book.clone();
     let mut entries = Vec::new();
     let mut left = 0;
@@ -134,11 +152,11 @@ pub fn settle(
         .collect();
 
     for (fingerprint, belief) in &mut after.beliefs {
-        let was_listed = belief.is_listed();
+        let was_known = is_known(belief);
         let only_trust = counts_as_trust(belief, now) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
-        left += usize::from(was_listed && !belief.is_listed());
+        left += usize::from(was_known && !is_known(belief));
     }
     if known_before > 1 && left > 0 && rows.is_empty() {
         return Err(Unreachable);
@@ -147,10 +165,18 @@ pub fn settle(
     let is_open = after.open_intents() > 0; // then a new unreadable row stays a suspect until the intent is settled
     let known = |it: &&CertificateId| !is_open || book.unreadable.contains(*it);
     after.unreadable = listing.unreadable().filter(known).cloned().collect();
+    let may_be_late = |it: &Moment| now.elapsed_since(it) < delivery.settle;
+    after.patched_at = after.patched_at.filter(may_be_late);
     after.first_list.get_or_insert(now.wall);
     after.last_list = Some(now.wall);
     *book = after;
     Ok(entries)
+}
+
+/// Whether a list may be older than our last DELETE, and still show what is gone.
+pub(super) fn may_echo(book: &Book, delivery: &DeliveryPolicy, now: &Moment) -> bool {
+    let last = book.retired_at.as_ref();
+    last.is_some_and(|it| now.elapsed_since(it) < delivery.settle)
 }
 
 fn counts_as_trust(belief: &Belief, now: &Moment) -> bool {
@@ -169,6 +195,7 @@ struct View<'a> {
     reads: &'a BTreeMap<CertificateId, ReadBack>,
     delivery: &'a DeliveryPolicy,
     is_first_list: bool,
+    is_echo_possible: bool,
     now: &'a Moment,
 }
 
@@ -229,6 +256,7 @@ impl View<'_> {
                 None
             }
             Standing::Disabled { id, .. } if under(&id) => None,
+            Standing::Retired { .. } if self.is_echo_possible => None,
             Standing::Deleting(deleting) if under(&deleting.id) => {
                 self.not_deleted(fingerprint, belief, &deleting)
             }

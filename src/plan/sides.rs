@@ -9,6 +9,7 @@ use crate::domain::{
 use crate::plan::book::{Belief, Order, Standing, Word};
 use crate::plan::listing::Listing;
 use crate::plan::rollover::{Inputs, Item};
+use crate::plan::settle::may_echo;
 use crate::plan::state::{Believed, Listed, State};
 use crate::plan::why::Why;
 
@@ -26,6 +27,7 @@ pub(super) struct Sides<'a> {
     pub(super) wanted: BTreeMap<Fingerprint, Wanted<'a>>,
     pub(super) denied_keys: BTreeSet<PublicKeyId>,
     pub(super) removed_keys: BTreeMap<PublicKeyId, Fingerprint>,
+    may_echo: bool,
 }
 
 impl<'a> Sides<'a> {
@@ -35,13 +37,14 @@ impl<'a> Sides<'a> {
         let denied_keys = beliefs()
             .filter(|(_, it)| it.word == Some(Word::Denied))
             .filter_map(|(_, it)| it.key_id());
-        let removed = beliefs().filter(|(_, it)| matches!(it.standing, Standing::Removed { .. }));
+        let removed = beliefs().filter(|(_, it)| it.is_tombstone());
         Self {
             denied_keys: denied_keys.collect(),
             removed_keys: removed
                 .filter_map(|(fingerprint, it)| Some((it.key_id()?, *fingerprint)))
                 .collect(),
             wanted: wanted(inputs),
+            may_echo: may_echo(inputs.book, &inputs.policy.delivery, inputs.now),
             listing,
             inputs,
         }
@@ -68,6 +71,11 @@ impl<'a> Sides<'a> {
     /// What the list says of a certificate.
     pub(super) fn listed(&self, belief: Option<&Belief>, ids: &[Option<&CertificateId>]) -> Listed {
         let known = belief.and_then(Belief::id);
+        let is_retired =
+            |it: &Belief| matches!(it.standing, Standing::Retired { .. } if self.may_echo);
+        if belief.is_some_and(is_retired) {
+            return Listed::No;
+        }
         match (ids, known) {
             ([], None) => match belief.map(|it| &it.standing) {
                 Some(Standing::Intent(intent))
@@ -130,7 +138,7 @@ impl<'a> Sides<'a> {
     }
 
     /// The id of the row that stands for a certificate: ours, else the first.
-    fn keeper(&self, fingerprint: Fingerprint) -> Option<&CertificateId> {
+    pub(super) fn keeper(&self, fingerprint: Fingerprint) -> Option<&CertificateId> {
         let ids = self.listing.ids(fingerprint);
         let ours = self
             .inputs
@@ -141,7 +149,7 @@ impl<'a> Sides<'a> {
         ids.iter()
             .copied()
             .find(|it| it.is_some() && *it == ours)
-            .or_else(|| ids.first().copied())
+            .or_else(|| ids.iter().copied().find(Option::is_some))
             .flatten()
     }
 }
@@ -150,9 +158,8 @@ impl<'a> Sides<'a> {
 fn wanted<'a>(inputs: &'a Inputs<'a>) -> BTreeMap<Fingerprint, Wanted<'a>> {
     let mut wanted: BTreeMap<Fingerprint, Wanted<'_>> = BTreeMap::new();
     for (fingerprint, belief) in &inputs.book.beliefs {
-        let is_away = matches!(belief.standing, Standing::Seen | Standing::Intent(_));
         if let (Some(Order::Restore), true, Some(certificate)) =
-            (belief.order, is_away, &belief.certificate)
+            (belief.order, belief.is_away(), &belief.certificate)
         {
             let restored = Wanted {
                 certificate,
@@ -200,6 +207,7 @@ pub(super) fn believed(belief: &Belief, listed: Listed) -> Believed {
         (Standing::Confirmed(_), _) => Believed::Confirmed,
         (Standing::Disabled { .. }, _) => Believed::Disabled,
         (Standing::Deleting(_), _) => Believed::Deleting,
+        _ if belief.order == Some(Order::Restore) && belief.is_away() => Believed::Unknown,
         (_, Some(Word::Denied)) => Believed::Denied,
         (Standing::Removed { .. }, _) => Believed::Removed,
         (Standing::Retired { ordered: true }, _) if belief.is_wanted() => Believed::Removed,

@@ -45,8 +45,8 @@ pub fn note_source(book: &mut Book, look: Option<&Look>, now: &Moment) -> Vec<En
                     credit: Credit::begin(now),
                     paths: Vec::new(),
                 };
-            } else if belief.standing == Standing::Seen {
-                belief.source.grow(now);
+            } else if matches!(belief.standing, Standing::Seen | Standing::Retired { .. }) {
+                belief.source.grow(now); // it is neither sent nor listed
             }
         }
     }

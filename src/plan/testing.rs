@@ -8,8 +8,8 @@ use crate::domain::{
     BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
     Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
 };
-use crate::plan::book::{Book, PostOutcome, WriteOutcome};
-use crate::plan::decision::{self, Author, Decision, decide};
+use crate::plan::book::{Belief, Book, PostOutcome, WriteOutcome};
+use crate::plan::decision::{self, Author, Decision, decide, set_pause};
 use crate::plan::entry::Entry;
 use crate::plan::policy::{
     DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
@@ -17,7 +17,7 @@ use crate::plan::policy::{
 };
 use crate::plan::retire::{How, Retirement};
 use crate::plan::rollover::{Action, Inputs, Plan, note_holds, plan};
-use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
+use crate::plan::settle::{ReadBack, Unreachable, resume, settle, suspects};
 use crate::plan::source::note_source;
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -51,7 +51,15 @@ pub(crate) fn certificate_valid(name: &str, key: &str, start: i64, end: i64) -> 
     })
 }
 
-/// What becomes of the next POSTs.
+fn alice() -> Author {
+    Author {
+        name: "alice".to_owned(),
+        note: String::new(),
+        reason: None,
+    }
+}
+
+/// What becomes of the next requests that change something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     /// Stored and answered.
@@ -60,8 +68,10 @@ pub(crate) enum Fate {
     AnswerLost,
     /// Not stored, and nobody says so.
     RequestLost,
-    /// 400.
+    /// 400; to a PATCH or DELETE, 403.
     Refused,
+    /// Certainly not carried out, for no fault of the certificate's.
+    NotDone,
 }
 
 pub(crate) struct World {
@@ -69,11 +79,14 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) files: BTreeMap<String, FileVerdict>,
     pub(crate) source_up: bool,
+    pub(crate) is_skewed: bool,
     pub(crate) rows: Vec<Row>,
     pub(crate) disabled: BTreeSet<CertificateId>,
     pub(crate) book: Book,
     pub(crate) fate: Fate,
     pub(crate) posts: Vec<Fingerprint>,
+    /// Every request to enable, disable or delete: the word, and when.
+    pub(crate) writes: Vec<(&'static str, Fingerprint, Moment)>,
     pub(crate) history: Vec<Entry>,
     next_id: u64,
 }
@@ -114,11 +127,13 @@ impl World {
             policy,
             files: BTreeMap::new(),
             source_up: true,
+            is_skewed: false,
             rows: Vec::new(),
             disabled: BTreeSet::new(),
             book: Book::default(),
             fate: Fate::Well,
             posts: Vec::new(),
+            writes: Vec::new(),
             history: Vec::new(),
             next_id: 66_138_975,
         }
@@ -155,6 +170,21 @@ impl World {
         self.now = self.now.plus(duration);
     }
 
+    /// The daemon starts anew, with what the ledger says.
+    pub(crate) fn restart(&mut self) {
+        resume(&mut self.book, &self.policy.delivery, &self.now);
+    }
+
+    /// The machine is off for a while, and another boot begins.
+    pub(crate) fn reboot(&mut self, off: Duration) {
+        self.now = Moment {
+            wall: self.now.wall.plus(off),
+            boot: BootId::new(&format!("{} again", self.now.boot.as_str())),
+            since_boot: Duration::from_secs(20),
+        };
+        self.restart();
+    }
+
     pub(crate) fn look(&self) -> Option<Look> {
         let file = |(name, verdict): (&String, &FileVerdict)| LookedFile {
             path: PathBuf::from(format!("/certificates/{name}")),
@@ -174,14 +204,14 @@ impl World {
         self.plan_with(self.look().as_ref())
     }
 
-    fn plan_with(&self, look: Option<&Look>) -> Plan {
+    pub(crate) fn plan_with(&self, look: Option<&Look>) -> Plan {
         let (rows, book, policy) = (self.rows.as_slice(), &self.book, &self.policy);
         plan(&Inputs {
             look,
             rows,
             book,
             policy,
-            is_skewed: false,
+            is_skewed: self.is_skewed,
             now: &self.now,
         })
     }
@@ -233,8 +263,12 @@ impl World {
         plan
     }
 
-    fn apply(&mut self, action: &Action) {
+    pub(crate) fn apply(&mut self, action: &Action) {
         let fingerprint = action.certificate().fingerprint();
+        if !matches!(action, Action::Upload { .. }) {
+            let write = (action.word(), fingerprint, self.now.clone());
+            self.writes.push(write);
+        }
         let entries = match action {
             Action::Upload {
                 certificate,
@@ -248,10 +282,14 @@ impl World {
                 self.book.record(fingerprint, &outcome, stamp, &self.now)
             }
             Action::Enable { id, .. } => {
+                let before = self.book.beliefs.get(&fingerprint);
+                let was_unsure = before.is_some_and(Belief::is_unsure);
+                self.book.begin_enabling(fingerprint, &self.now);
                 let outcome = self.write(|world| {
                     world.disabled.remove(id);
                 });
-                self.book.end_enabling(fingerprint, &outcome, &self.now)
+                self.book
+                    .end_enabling(fingerprint, was_unsure, &outcome, &self.now)
             }
             Action::Retire {
                 id,
@@ -293,6 +331,7 @@ impl World {
             }
             Fate::RequestLost => PostOutcome::Unknown("no answer".to_owned()),
             Fate::Refused => PostOutcome::Rejected("400".to_owned()),
+            Fate::NotDone => PostOutcome::NotStored("no connection".to_owned()),
         }
     }
 
@@ -313,6 +352,10 @@ impl World {
                 why: "403".to_owned(),
                 is_forbidden: true,
             },
+            Fate::NotDone => WriteOutcome::NotDone {
+                why: "no connection".to_owned(),
+                is_forbidden: false,
+            },
         }
     }
 
@@ -332,15 +375,30 @@ impl World {
         decision: Decision,
         certificate: &Certificate,
     ) -> Result<(), decision::Refusal> {
-        let author = Author {
-            name: "alice".to_owned(),
-            note: String::new(),
-            reason: None,
-        };
         let fingerprint = certificate.fingerprint();
-        let entries = decide(&mut self.book, fingerprint, decision, &author, &self.now)?;
+        let entries = decide(&mut self.book, fingerprint, decision, &alice(), &self.now)?;
         self.history.extend(entries);
         Ok(())
+    }
+
+    /// A person stops every write, or lets them go on.
+    pub(crate) fn pause(&mut self, is_paused: bool) {
+        let entries = set_pause(&mut self.book, is_paused, &alice(), &self.now);
+        self.history.extend(entries);
+    }
+
+    /// The requests so far to enable, disable or delete a certificate, in a word.
+    pub(crate) fn writes_of(&self, certificate: &Certificate) -> Vec<&'static str> {
+        let of_it = |it: &&(&str, Fingerprint, Moment)| it.1 == certificate.fingerprint();
+        self.writes.iter().filter(of_it).map(|it| it.0).collect()
+    }
+
+    /// Why a certificate is in its state, in the plan of now.
+    pub(crate) fn why(&self, certificate: &Certificate) -> String {
+        let plan = self.plan();
+        let mut items = plan.items.iter();
+        let item = items.find(|it| it.fingerprint == Some(certificate.fingerprint()));
+        item.map_or_else(String::new, |it| it.why.to_string())
     }
 
     /// What is to become of an old certificate, in the plan of now.

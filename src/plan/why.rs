@@ -62,7 +62,7 @@ pub enum Why {
     },
     /// A person took it away, and a file still asks for it.
     RetiredByPerson,
-    /// SendGrid did not enable it.
+    /// SendGrid did not enable it, or nobody knows whether it did.
     NotEnabled {
         /// When it is tried again.
         until: Timestamp,
@@ -222,7 +222,7 @@ impl fmt::Display for Why {
             }
             Self::NotEnabled { until } => write!(
                 f,
-                "SendGrid did not enable it; tried again at {} UTC",
+                "not known to be enabled; tried again at {} UTC",
                 until.minute()
             ),
             Self::Unseen => f.write_str("decided about, never seen"),

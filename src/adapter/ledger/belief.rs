@@ -122,6 +122,7 @@ impl Columns {
             Standing::Deleting(deleting) => {
                 self.put("ordered", deleting.ordered);
                 self.put("was_disabled", deleting.was_disabled);
+                self.put("unsure", deleting.was_unsure);
                 self.put_moment("deleting", Some(&deleting.at));
             }
             Standing::Retired { ordered } => self.put("ordered", *ordered),
@@ -274,6 +275,7 @@ fn standing(row: &Row<'_>) -> Result<Option<Standing>, Fault> {
                 id,
                 ordered: row.get("ordered")?,
                 was_disabled: row.get("was_disabled")?,
+                was_unsure: row.get("unsure")?,
                 at,
             })),
             None => None,

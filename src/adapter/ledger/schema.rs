@@ -31,8 +31,10 @@ CREATE TABLE integrations (
     last_list_ms INTEGER,
     paused_ms INTEGER,              -- since when a person has paused it; empty if nobody has
     paused_by TEXT,
-    retired_wall_ms INTEGER, retired_boot_id TEXT, retired_boot_ns INTEGER
+    retired_wall_ms INTEGER, retired_boot_id TEXT, retired_boot_ns INTEGER,
                                     -- when the last request was made that took a certificate of ours away
+    patched_wall_ms INTEGER, patched_boot_id TEXT, patched_boot_ns INTEGER
+                                    -- when the last one was made to enable or disable, if its outcome is not known
 ) STRICT;
 
 CREATE TABLE refused_writes (       -- writes that SendGrid did not carry out, not tried again for a while
@@ -56,7 +58,7 @@ CREATE TABLE beliefs (
         ('seen', 'intent', 'confirmed', 'disabled', 'deleting', 'retired', 'foreign', 'removed')),
     certificate_id TEXT,            -- SendGrid's id
     ordered INTEGER CHECK (ordered IN (0, 1)),              -- a person had it disabled or deleted
-    unsure INTEGER CHECK (unsure IN (0, 1)),                -- whether it is disabled is not known
+    unsure INTEGER CHECK (unsure IN (0, 1)),                -- whether it is, or was, disabled is not known
     was_disabled INTEGER CHECK (was_disabled IN (0, 1)),    -- before it was deleted
     deleting_wall_ms INTEGER, deleting_boot_id TEXT, deleting_boot_ns INTEGER,
     inherited INTEGER CHECK (inherited IN (0, 1)),

@@ -161,12 +161,13 @@ fn standings() -> impl Strategy<Value = Standing> {
                 unsure,
             }
         }),
-        (ids(), any::<bool>(), any::<bool>(), moments()).prop_map(
-            |(id, ordered, was_disabled, at)| {
+        (ids(), any::<[bool; 3]>(), moments()).prop_map(
+            |(id, [ordered, was_disabled, was_unsure], at)| {
                 Standing::Deleting(Deleting {
                     id,
                     ordered,
                     was_disabled,
+                    was_unsure,
                     at,
                 })
             }
@@ -274,10 +275,11 @@ fn books() -> impl Strategy<Value = Book> {
     let general = (
         proptest::option::of(pause),
         proptest::option::of(moments()),
+        proptest::option::of(moments()),
         refused_writes,
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
-        |(seen, named, lists, unreadable, (pause, retired_at, refused_writes))| {
+        |(seen, named, lists, unreadable, (pause, retired_at, patched_at, refused_writes))| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
                 let fingerprint = certificate.fingerprint();
@@ -300,6 +302,7 @@ fn books() -> impl Strategy<Value = Book> {
                 unreadable,
                 pause,
                 retired_at,
+                patched_at,
                 refused_writes,
             }
         },

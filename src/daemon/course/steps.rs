@@ -4,7 +4,7 @@ use crate::adapter::sendgrid::{CallError, Failure};
 use crate::daemon::course::{Course, Hands};
 use crate::daemon::halt::Halt;
 use crate::daemon::outcome::{outcome_of, write_outcome};
-use crate::plan::book::{Book, Write, WriteOutcome};
+use crate::plan::book::{Belief, Book, Write, WriteOutcome};
 use crate::plan::entry::{Entry, What};
 use crate::plan::gate::Operation;
 use crate::plan::retire::How;
@@ -88,7 +88,8 @@ impl<H: Hands> Course<'_, H> {
         })
     }
 
-    /// Evidence made durable, PATCH, outcome made durable. It counts as enabled once that is answered.
+    /// Evidence made durable, PATCH, outcome made durable. It counts as enabled once that is answered, and as disabled for
+    /// certain no longer from before the request.
     pub(super) async fn enable(&mut self, action: &Action) -> Step {
         let Action::Enable {
             certificate,
@@ -104,13 +105,13 @@ impl<H: Hands> Course<'_, H> {
         };
         let fingerprint = certificate.fingerprint();
         let detail = format!("id {id}, evidence: {evidence}, after {}", self.trigger);
-        let entry = Entry::new(
-            self.hands.now().wall,
-            What::Enabling,
-            Some(fingerprint),
-            detail,
-        );
-        if let Err(halt) = self.store(self.book.clone(), vec![entry]).await {
+        let now = self.hands.now();
+        let entry = Entry::new(now.wall, What::Enabling, Some(fingerprint), detail);
+        let before = self.book.beliefs.get(&fingerprint);
+        let was_unsure = before.is_some_and(Belief::is_unsure);
+        let mut book = self.book.clone();
+        book.begin_enabling(fingerprint, &now);
+        if let Err(halt) = self.store(book, vec![entry]).await {
             self.hands.note(action, "blocked", None);
             return Step::NotMade(Some(halt));
         }
@@ -118,7 +119,7 @@ impl<H: Hands> Course<'_, H> {
         let (outcome, word) = write_outcome(&answer);
         self.hands.note(action, word, answer.result.as_ref().err());
         let mut book = self.book.clone();
-        let entries = book.end_enabling(fingerprint, &outcome, &self.hands.now());
+        let entries = book.end_enabling(fingerprint, was_unsure, &outcome, &self.hands.now());
         self.end_write(book, entries, answer.result.err()).await
     }
 

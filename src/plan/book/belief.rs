@@ -94,6 +94,8 @@ pub struct Deleting {
     pub ordered: bool,
     /// It was disabled before.
     pub was_disabled: bool,
+    /// Whether that was so was not known.
+    pub was_unsure: bool,
     /// When it was made.
     pub at: Moment,
 }
@@ -233,6 +235,11 @@ impl Belief {
         )
     }
 
+    /// Whether a request to enable or disable it has an unknown outcome.
+    pub const fn is_unsure(&self) -> bool {
+        matches!(self.standing, Standing::Disabled { unsure: true, .. })
+    }
+
     /// It is there, it is ours, and it was enabled by our last write.
     pub(in crate::plan) fn confirm(&mut self, id: CertificateId, now: &Moment) {
         self.standing = Standing::Confirmed(id);
@@ -279,14 +286,27 @@ impl Belief {
         is_past && !self.is_wanted() && !is_decided && self.new_key.is_none()
     }
 
+    /// Whether it is not at SendGrid, as far as is known.
+    pub(in crate::plan) const fn is_away(&self) -> bool {
+        matches!(
+            self.standing,
+            Standing::Seen
+                | Standing::Intent(_)
+                | Standing::Retired { .. }
+                | Standing::Removed { .. }
+        )
+    }
+
+    /// Whether it was removed, perhaps for cause, and no person wants it back.
+    pub(in crate::plan) fn is_tombstone(&self) -> bool {
+        matches!(self.standing, Standing::Removed { .. }) && self.order != Some(Order::Restore)
+    }
+
     /// Whether an order can still be carried out.
     pub(super) const fn is_open(&self, order: Order) -> bool {
         match order {
             Order::Adopt => matches!(self.standing, Standing::Foreign { .. }),
-            Order::Restore => matches!(
-                self.standing,
-                Standing::Seen | Standing::Intent(_) | Standing::Disabled { .. }
-            ),
+            Order::Restore => self.is_away() || matches!(self.standing, Standing::Disabled { .. }),
             Order::Disable => matches!(
                 self.standing,
                 Standing::Confirmed(_) | Standing::Disabled { unsure: true, .. }

@@ -55,12 +55,26 @@ impl Book {
                 id,
                 ordered,
                 was_disabled: matches!(belief.standing, Standing::Disabled { .. }),
+                was_unsure: belief.is_unsure(),
                 at: now.clone(),
             }),
         };
         belief.missing = None;
         belief.trusted_for = None;
         self.retired_at = Some(now.clone());
+        if how == How::Disable {
+            self.patched_at = Some(now.clone());
+        }
+    }
+
+    /// Notes that a certificate is about to be enabled. This must be durable before the request is made.
+    pub fn begin_enabling(&mut self, fingerprint: Fingerprint, now: &Moment) {
+        if let Some(belief) = self.beliefs.get_mut(&fingerprint)
+            && let Standing::Disabled { unsure, .. } = &mut belief.standing
+        {
+            *unsure = true;
+        }
+        self.patched_at = Some(now.clone());
     }
 
     /// Takes in what such a request came to. A DELETE that was carried out is believed once the list and a GET say so.
@@ -73,9 +87,17 @@ impl Book {
         outcome: &WriteOutcome,
         now: &Moment,
     ) -> Vec<Entry> {
+        // A machine may have slept for hours between what was noted and the request.
+        self.retired_at = Some(now.clone());
+        if how == How::Disable {
+            self.end_patch(outcome, now);
+        }
         let Some(belief) = self.beliefs.get_mut(&fingerprint) else {
             return Vec::new();
         };
+        if let Standing::Deleting(deleting) = &mut belief.standing {
+            deleting.at = now.clone();
+        }
         let entry = |what, detail: String| Entry::new(now.wall, what, Some(fingerprint), detail);
         match outcome {
             WriteOutcome::Done { took } => {
@@ -103,13 +125,16 @@ impl Book {
         }
     }
 
-    /// Takes in what a request to enable a certificate came to.
+    /// Takes in what a request to enable a certificate came to. `was_unsure`: whether it was disabled was not known
+    /// before either, and a failure does not tell.
     pub fn end_enabling(
         &mut self,
         fingerprint: Fingerprint,
+        was_unsure: bool,
         outcome: &WriteOutcome,
         now: &Moment,
     ) -> Vec<Entry> {
+        self.end_patch(outcome, now);
         let Some(belief) = self.beliefs.get_mut(&fingerprint) else {
             return Vec::new();
         };
@@ -128,10 +153,18 @@ impl Book {
             }
             WriteOutcome::Unknown(why) => vec![entry(What::Unsure, format!("enable: {why}"))],
             WriteOutcome::NotDone { why, is_forbidden } => {
+                if let Standing::Disabled { unsure, .. } = &mut belief.standing {
+                    *unsure = was_unsure;
+                }
                 self.refuse_write(Write::Update, *is_forbidden, now);
                 vec![entry(What::Kept, format!("enable: {why}"))]
             }
         }
+    }
+
+    fn end_patch(&mut self, outcome: &WriteOutcome, now: &Moment) {
+        let is_open = matches!(outcome, WriteOutcome::Unknown(_));
+        self.patched_at = is_open.then(|| now.clone());
     }
 
     /// Notes that a write is not tried again for a while.
@@ -154,7 +187,7 @@ impl Belief {
             Standing::Deleting(it) if it.was_disabled => Standing::Disabled {
                 id: it.id.clone(),
                 ordered: it.ordered,
-                unsure: true, // to be on the safe side: disabling it once more does no harm
+                unsure: it.was_unsure,
             },
             Standing::Deleting(it) => Standing::Confirmed(it.id.clone()),
             other => other.clone(),

@@ -60,6 +60,11 @@ pub enum Block {
         /// When it is tried again.
         until: Timestamp,
     },
+    /// An earlier request to enable or disable may still be carried out.
+    Unsettled {
+        /// When it no longer may.
+        until: Timestamp,
+    },
 }
 
 impl Block {
@@ -70,7 +75,8 @@ impl Block {
             | Self::Absence { until, .. }
             | Self::Overlap { until }
             | Self::OneADay { until }
-            | Self::Refused { until, .. } => Some(*until),
+            | Self::Refused { until, .. }
+            | Self::Unsettled { until } => Some(*until),
             _ => None,
         }
     }
@@ -144,6 +150,11 @@ impl fmt::Display for Block {
                 f,
                 "SendGrid did not {} it; tried again at {} UTC",
                 write.word(),
+                until.minute()
+            ),
+            Self::Unsettled { until } => write!(
+                f,
+                "what became of the last request to enable or disable is not known before {} UTC",
                 until.minute()
             ),
         }

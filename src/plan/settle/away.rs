@@ -81,11 +81,12 @@ impl View<'_> {
             .is_none_or(|it| it.validity().is_over(self.now.wall));
         let ours = matches!(belief.standing, Standing::Confirmed(_));
         let missed = belief.is_wanted() || (only_trust && ours);
+        let ordered = matches!(belief.standing, Standing::Disabled { ordered: true, .. });
         belief.missing = None;
         belief.trusted_since = None;
         belief.trusted_for = None;
         let was_ours = belief.is_listed() && !matches!(belief.standing, Standing::Foreign { .. });
-        if missed && !over && !matches!(belief.standing, Standing::Disabled { .. }) {
+        if missed && !over && !ordered {
             belief.standing = Standing::Removed {
                 id: id.filter(|_| ours),
             };
@@ -95,7 +96,7 @@ impl View<'_> {
             );
         }
         belief.standing = if was_ours {
-            Standing::Retired { ordered: false }
+            Standing::Retired { ordered }
         } else {
             Standing::Seen
         };
@@ -112,8 +113,11 @@ impl View<'_> {
         belief: &mut Belief,
         deleting: &Deleting,
     ) -> Option<Entry> {
-        let is_gone = self.reads.get(&deleting.id) == Some(&ReadBack::NotThere)
-            || self.listing.row(&deleting.id).is_some();
+        let is_gone = match self.listing.row(&deleting.id) {
+            None => self.reads.get(&deleting.id) == Some(&ReadBack::NotThere),
+            Some(RowContent::Certificate(_)) => true, // its id carries something else
+            Some(RowContent::Undecodable) => false,   // that may be it
+        };
         if !is_gone {
             return None;
         }

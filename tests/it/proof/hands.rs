@@ -22,6 +22,7 @@ use sso_certd::plan::settle::ReadBack;
 use super::rules::Rule;
 use super::site::{Site, Stage, integration};
 use super::world::{LATEST, World};
+use super::writes::Sent;
 
 /// How long a request is waited for.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -78,7 +79,33 @@ impl Fate {
         }
     }
 
-    const fn is_stored(self) -> bool {
+    /// What becomes of the next request, how long its answer takes, and after how long it is carried out, if it is.
+    pub(super) fn next(site: &mut Site, world: &mut World) -> (Self, Duration, Duration) {
+        // What goes wrong often goes on going wrong.
+        let before = site.last_fate.take();
+        let fate = match before {
+            _ if world.is_elsewhere => {
+                site.misled.elsewhere = true;
+                Self::NotFound
+            }
+            Some(fate) if world.goes_wrong(500) => fate,
+            _ => Self::draw(world),
+        };
+        site.last_fate = Some(fate);
+        let took = match fate {
+            Self::TimedOut { .. } => REQUEST_TIMEOUT,
+            _ => world.up_to(Duration::from_secs(3)),
+        };
+        let latest = match fate {
+            Self::TimedOut { late: true, .. } => REQUEST_TIMEOUT + LATEST,
+            Self::ServerError { .. } | Self::Cut { .. } => took + LATEST,
+            _ => took,
+        };
+        let after = world.up_to(latest);
+        (fate, took, after)
+    }
+
+    pub(super) const fn is_stored(self) -> bool {
         match self {
             Self::Stored | Self::StoredWithoutId | Self::Nonsense => true,
             Self::ServerError { is_stored }
@@ -89,7 +116,7 @@ impl Fate {
     }
 
     /// Whether the answer says that nothing was stored.
-    const fn denies(self) -> bool {
+    pub(super) const fn denies(self) -> bool {
         matches!(
             self,
             Self::Refused(_)
@@ -101,7 +128,7 @@ impl Fate {
         )
     }
 
-    fn failure(self) -> Option<Failure> {
+    pub(super) fn failure(self) -> Option<Failure> {
         let message = None;
         Some(match self {
             Self::Stored | Self::StoredWithoutId => return None,
@@ -129,7 +156,7 @@ pub(super) struct ModelHands {
 }
 
 /// The rest of the world has its turn.
-async fn breathe() {
+pub(super) async fn breathe() {
     let mut is_first = true;
     poll_fn(|_| {
         if std::mem::take(&mut is_first) {
@@ -142,18 +169,18 @@ async fn breathe() {
 }
 
 impl ModelHands {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
+    pub(super) fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap()
     }
 
     /// Works with this daemon, the world and the witness, if nobody else does.
-    fn with<T>(&self, work: impl FnOnce(&mut Site, &mut World) -> T) -> T {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Site, &mut World) -> T) -> T {
         let mut stage = self.stage();
         let Stage { world, sites, .. } = &mut *stage;
         work(&mut sites[self.number], world)
     }
 
-    fn tell(&self, what: impl FnOnce() -> String) {
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
         let number = self.number;
         self.stage().tell(|| format!("daemon {number}: {}", what()));
     }
@@ -180,7 +207,7 @@ impl ModelHands {
     }
 
     /// A request is under way for a while; whether it may be at all.
-    async fn ask(&self, operation: Operation, took: Duration) {
+    pub(super) async fn ask(&self, operation: Operation, took: Duration) {
         let is_forbidden = self.with(|site, world| world.truth < site.word_until);
         if is_forbidden {
             let how = format!("daemon {} asks to {}", self.number, operation.word());
@@ -201,7 +228,7 @@ impl ModelHands {
     }
 
     /// The gate learns how a request ended.
-    fn learn(&self, operation: Operation, outcome: Outcome) {
+    pub(super) fn learn(&self, operation: Operation, outcome: Outcome) {
         self.with(|site, world| {
             let date = world.server_time().calendar();
             let date = date.map(|it| {
@@ -288,21 +315,29 @@ impl ModelHands {
         let site = &mut stage.sites[self.number];
         let settle = site.policy.delivery.settle;
         let verdict = site.witness.post(certificate, truth, settle);
-        let is_announced = site.announces(certificate);
+        let is_announced = site.announces(certificate.fingerprint(), What::Accepted);
         let is_observing = site.policy.mode == Mode::Observe;
         let is_wanted = site.look.iter().flat_map(|it| &it.files).any(|it| {
             matches!(&it.verdict, FileVerdict::Accepted { certificates, .. }
                 if certificates.contains(certificate))
         });
+        let stored = site.stored().clone();
+        let allowed = site.witness.adds(certificate, truth, &site.policy, &stored);
+        let is_restored = site.witness.is_restored(certificate.fingerprint());
+        let is_paused = stored.pause.is_some();
         stage.judge(verdict);
+        stage.judge(allowed);
         let how = || format!("daemon {} sends {}", self.number, certificate.subject());
+        if is_paused {
+            stage.broken(Rule::PauseNeverWrites, how());
+        }
         if !is_announced {
             stage.broken(Rule::IntentFirst, how());
         }
         if is_observing {
             stage.broken(Rule::ObserveNeverWrites, how());
         }
-        if !is_wanted {
+        if !is_wanted && !is_restored {
             stage.broken(Rule::OnlyWhatFilesAskFor, how());
         }
     }
@@ -335,7 +370,11 @@ impl Hands for ModelHands {
             let has_list = std::mem::take(&mut site.has_list);
             site.witness.saved(before, after, entries, has_list)
         });
-        self.stage().judge(verdict);
+        {
+            let mut stage = self.stage();
+            stage.judge(verdict);
+            stage.check_enabled();
+        }
         for entry in entries {
             self.tell(|| {
                 let which = entry.fingerprint.and_then(|it| after.beliefs.get(&it));
@@ -356,7 +395,7 @@ impl Hands for ModelHands {
         // What is listed is what was there when the request came, not when the answer is read.
         let rows = {
             let mut stage = self.stage();
-            let in_doubt = stage.sites.iter().any(|it| it.witness.is_in_doubt());
+            let in_doubt = stage.is_in_doubt();
             let is_elsewhere = stage.world.is_elsewhere;
             stage.sites[self.number].misled.elsewhere |= is_elsewhere;
             let (rows, lies) = stage.world.listed(!in_doubt);
@@ -371,7 +410,10 @@ impl Hands for ModelHands {
             let doing = Doing::List(integration());
             return Err(Halt::from(CallError { doing, failure }));
         }
-        self.with(|site, _| site.has_list = true);
+        self.with(|site, world| {
+            site.has_list = true;
+            site.witness.listed(&rows, &world.now);
+        });
         self.tell(|| format!("lists {} rows", rows.len()));
         breathe().await;
         Ok(rows)
@@ -394,23 +436,26 @@ impl Hands for ModelHands {
         self.learn(Operation::Read, outcome);
         self.tell(|| format!("reads row {id}: {outcome:?}"));
         breathe().await;
-        Ok(match (failure, row.map(|it| it.content)) {
+        let back = match (failure, row.map(|it| it.content)) {
             (Some(_), _) | (None, Some(RowContent::Undecodable)) => ReadBack::Unclear,
             (None, Some(RowContent::Certificate(it))) => ReadBack::Holds(it.fingerprint()),
             (None, None) => ReadBack::NotThere,
-        })
+        };
+        self.with(|site, _| site.witness.last_read = Some((id.clone(), back)));
+        Ok(back)
     }
 
     async fn enter(&mut self, operation: Operation) -> Result<(), Halt> {
         self.pass_gate(operation).await
     }
 
-    async fn set_enabled(&mut self, (): (), _: &CertificateId, _: bool) -> WriteAnswer {
-        unreachable!("nothing is adopted, restored or retired in this world")
+    async fn set_enabled(&mut self, (): (), id: &CertificateId, enabled: bool) -> WriteAnswer {
+        let write = if enabled { Sent::Enable } else { Sent::Disable };
+        self.write(write, id).await
     }
 
-    async fn delete(&mut self, (): (), _: &CertificateId) -> WriteAnswer {
-        unreachable!("nothing is retired in this world")
+    async fn delete(&mut self, (): (), id: &CertificateId) -> WriteAnswer {
+        self.write(Sent::Delete, id).await
     }
 
     async fn create(&mut self, (): (), certificate: &Certificate) -> WriteAnswer {
@@ -424,24 +469,7 @@ impl Hands for ModelHands {
         self.with(|site, _| site.is_posting = true);
         let number = self.number;
         let (fate, took, id) = self.with(|site, world| {
-            // What goes wrong often goes on going wrong.
-            let before = site.last_fate.take();
-            let fate = match before {
-                _ if world.is_elsewhere => Fate::NotFound,
-                Some(fate) if world.goes_wrong(500) => fate,
-                _ => Fate::draw(world),
-            };
-            site.last_fate = Some(fate);
-            let took = match fate {
-                Fate::TimedOut { .. } => REQUEST_TIMEOUT,
-                _ => world.up_to(Duration::from_secs(3)),
-            };
-            let latest = match fate {
-                Fate::TimedOut { late: true, .. } => REQUEST_TIMEOUT + LATEST,
-                Fate::ServerError { .. } | Fate::Cut { .. } => took + LATEST,
-                _ => took,
-            };
-            let after = world.up_to(latest);
+            let (fate, took, after) = Fate::next(site, world);
             let id = fate
                 .is_stored()
                 .then(|| world.send(certificate, number, after));
@@ -472,7 +500,7 @@ impl Hands for ModelHands {
         }
     }
 
-    fn note(&mut self, _: &Action, result: &'static str, _: Option<&CallError>) {
-        self.tell(|| format!("the upload is {result}"));
+    fn note(&mut self, action: &Action, result: &'static str, _: Option<&CallError>) {
+        self.tell(|| format!("to {} is {result}", action.word()));
     }
 }

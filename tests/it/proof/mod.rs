@@ -16,6 +16,7 @@ mod site;
 mod ten_years;
 mod trial;
 mod world;
+mod writes;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -49,7 +50,11 @@ fn try_seeds(daemons: usize, seeds: u64) {
     let (first, end) = only.map_or((0, seeds), |it| (it, it + 1));
     let next = AtomicU64::new(first);
     let broken = Mutex::new(Vec::new());
-    let (passes, posts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (passes, posts, taken) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
     let work = || {
         while broken.lock().unwrap().len() < 5 {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -60,6 +65,7 @@ fn try_seeds(daemons: usize, seeds: u64) {
             let outcome = trial.run();
             passes.fetch_add(trial.passes, Ordering::Relaxed);
             posts.fetch_add(trial.posts(), Ordering::Relaxed);
+            taken.fetch_add(trial.taken(), Ordering::Relaxed);
             for line in trial.story() {
                 eprintln!("{line}");
             }
@@ -74,10 +80,12 @@ fn try_seeds(daemons: usize, seeds: u64) {
             scope.spawn(work);
         }
     });
-    let (passes, posts) = (passes.into_inner(), posts.into_inner());
     eprintln!(
-        "{daemons} daemons, {} seeds: {passes} passes, {posts} POSTs",
-        end - first
+        "{daemons} daemons, {} seeds: {} passes, {} POSTs, {} retirements",
+        end - first,
+        passes.into_inner(),
+        posts.into_inner(),
+        taken.into_inner()
     );
     let mut broken = broken.into_inner().unwrap();
     broken.sort_by_key(|(seed, _)| *seed);

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use sso_certd::domain::{Certificate, Fingerprint, PublicKeyId};
+use sso_certd::domain::{Certificate, CertificateId, Fingerprint, PublicKeyId};
 use sso_certd::plan::book::{Book, Standing};
 use sso_certd::plan::entry::{Entry, What};
+use sso_certd::plan::settle::ReadBack;
+
+use super::writes::Writes;
 
 /// What must always be true.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +29,17 @@ pub(super) enum Rule {
     OneState,
     HistoryIsWhole,
     Converges,
+    AnnouncedFirst,
+    ReadBackFirst,
+    OnlyOurs,
+    AnotherStays,
+    OneADay,
+    NeverBesideAnAddition,
+    PauseNeverWrites,
+    DeniedIsNeverSent,
+    TakenStaysTaken,
+    TrustIsAskedFor,
+    BelievedIsTrue,
 }
 
 impl fmt::Display for Rule {
@@ -47,6 +61,19 @@ impl fmt::Display for Rule {
             Self::NothingIsForgotten => "what was sent or listed is not forgotten, restart or not",
             Self::OneState => "every certificate is in exactly one state",
             Self::HistoryIsWhole => "every POST is in the history before and after",
+            Self::AnnouncedFirst => "no PATCH and no DELETE that is not announced durably",
+            Self::ReadBackFirst => "nothing is taken away that was not read back just before",
+            Self::OnlyOurs => "nothing is taken away that is not ours",
+            Self::AnotherStays => {
+                "nothing is taken away unless another one of ours stays, valid for a week"
+            }
+            Self::OneADay => "one is taken away in a day",
+            Self::NeverBesideAnAddition => "nothing is taken away in a pass that adds",
+            Self::PauseNeverWrites => "nothing is sent under a pause",
+            Self::DeniedIsNeverSent => "what a person denied is never sent, and neither is its key",
+            Self::TakenStaysTaken => "what a person took away is not sent again by itself",
+            Self::TrustIsAskedFor => "no new key is sent without what the trust mode asks for",
+            Self::BelievedIsTrue => "what is believed to be enabled is enabled",
             Self::Converges => {
                 "once nothing goes wrong, everything wanted is listed and nothing is left to do"
             }
@@ -77,14 +104,18 @@ struct Sent {
 pub(super) struct Witness {
     sent: BTreeMap<Fingerprint, Sent>,
     /// Concluded to be removed while wanted, and their keys.
-    removed: BTreeMap<Fingerprint, PublicKeyId>,
+    pub(super) removed: BTreeMap<Fingerprint, PublicKeyId>,
     pub(super) posts: usize,
+    /// What it did to rows that are there, and what people said.
+    pub(super) writes: Writes,
+    /// The last GET, if nothing was asked since.
+    pub(super) last_read: Option<(CertificateId, ReadBack)>,
 }
 
 impl Witness {
     /// Whether a POST may have arrived that was never seen in a list.
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.sent.values().any(|it| !it.in_doubt.is_empty())
+        self.sent.values().any(|it| !it.in_doubt.is_empty()) || self.writes.is_in_doubt()
     }
 
     /// A POST is made.
@@ -97,7 +128,9 @@ impl Witness {
         self.posts += 1;
         let fingerprint = certificate.fingerprint();
         let key = certificate.key_id();
-        if let Some((other, _)) = self.removed.iter().find(|(_, it)| **it == key) {
+        let is_restored = self.is_restored(fingerprint);
+        let removed = self.removed.iter().find(|(_, it)| **it == key);
+        if let Some((other, _)) = removed.filter(|_| !is_restored) {
             let how = format!(
                 "{} is sent, {} was removed",
                 fingerprint.brief(),
@@ -170,6 +203,7 @@ impl Witness {
             let needs_list = match (&was.standing, &is.standing) {
                 (was, is) if was == is => false,
                 (_, Standing::Intent(_)) => false,
+                _ if self.writes.explains(&was.standing, &is.standing) => false,
                 (Standing::Intent(_), Standing::Seen) => !failed,
                 _ => true,
             };
@@ -189,11 +223,13 @@ impl Witness {
                 });
             }
         }
+        self.writes.saved(before, after);
         for entry in entries.iter().filter(|it| it.what == What::Removed) {
             let belief = entry.fingerprint.and_then(|it| after.beliefs.get(&it));
             if let Some(certificate) = belief.and_then(|it| it.certificate.as_ref()) {
-                self.removed
-                    .insert(certificate.fingerprint(), certificate.key_id());
+                let fingerprint = certificate.fingerprint();
+                self.removed.insert(fingerprint, certificate.key_id());
+                self.writes.restored.remove(&fingerprint);
             }
         }
         Ok(())
@@ -231,7 +267,11 @@ impl Witness {
 
 /// Reads a certificate's history, oldest first: each POST was announced, and its outcome follows. The last one's may
 /// still be open.
-pub(super) fn check_history(posts: usize, whats: &[(Fingerprint, What)]) -> Result<(), Violation> {
+pub(super) fn check_history(
+    posts: usize,
+    writes: usize,
+    whats: &[(Fingerprint, What)],
+) -> Result<(), Violation> {
     let broken = |how: String| {
         Err(Violation {
             rule: Rule::HistoryIsWhole,
@@ -258,6 +298,13 @@ pub(super) fn check_history(posts: usize, whats: &[(Fingerprint, What)]) -> Resu
                 _ => {}
             }
         }
+    }
+    let is_write = |it: &&(_, What)| matches!(it.1, What::Retiring | What::Enabling);
+    let announced_writes = whats.iter().filter(is_write).count();
+    if announced_writes < writes {
+        return broken(format!(
+            "{writes} writes, {announced_writes} of them announced"
+        ));
     }
     if announced < posts {
         return broken(format!("{posts} POSTs, {announced} of them announced"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sso_certd::adapter::ledger::{Ledger, LedgerError, Query};
-use sso_certd::domain::{Certificate, IntegrationId, Look, Moment};
+use sso_certd::domain::{Certificate, CertificateId, Fingerprint, IntegrationId, Look, Moment};
 use sso_certd::plan::book::{Book, Standing};
 use sso_certd::plan::entry::{Entry, What};
 use sso_certd::plan::gate::{Gate, GateSettings, GateState};
@@ -54,6 +54,11 @@ impl Stage {
         }
     }
 
+    /// Whether something may have been carried out that no list has shown yet.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.sites.iter().any(|it| it.witness.is_in_doubt())
+    }
+
     pub(super) fn broken(&mut self, rule: Rule, how: String) {
         self.judge(Err(Violation { rule, how }));
     }
@@ -67,6 +72,28 @@ impl Stage {
     pub(super) fn reboot(&mut self) {
         let arrived = self.world.reboot();
         self.welcome(arrived);
+    }
+
+    /// What is believed to be enabled is enabled, as far as nobody else meddles.
+    pub(super) fn check_enabled(&mut self) {
+        let Self { world, sites, .. } = self;
+        let [site] = sites.as_slice() else { return };
+        let is_ours = |id: &&CertificateId| site.witness.enabled_it(id, 0, world);
+        let ids = site
+            .stored()
+            .beliefs
+            .values()
+            .filter_map(|it| match &it.standing {
+                Standing::Confirmed(id) => Some(id),
+                _ => None,
+            });
+        let wrong = ids.filter(is_ours).find(|it| !world.stays_enabled(it));
+        if let Some(id) = wrong.cloned() {
+            self.broken(
+                Rule::BelievedIsTrue,
+                format!("row {id} is, or will be, disabled or gone"),
+            );
+        }
     }
 
     fn welcome(&mut self, arrived: Vec<(usize, Certificate)>) {
@@ -166,6 +193,7 @@ impl Site {
         self.gate = Gate::restore(GATE, self.kept_gate.clone());
         self.has_list = false;
         self.is_posting = false;
+        self.witness.writes.restarted();
         if book != self.stored {
             let how = format!("stored {:?}, loaded {book:?}", self.stored);
             return Err(Violation {
@@ -216,13 +244,24 @@ impl Site {
             .collect()
     }
 
-    /// What another process reads in the ledger's file: does it know of this POST?
-    pub(super) fn announces(&self, certificate: &Certificate) -> bool {
+    /// What the ledger was told last.
+    pub(super) const fn stored(&self) -> &Book {
+        &self.stored
+    }
+
+    /// What another process reads in the ledger's file: does it know of this request?
+    pub(super) fn announces(&self, fingerprint: Fingerprint, what: What) -> bool {
         let ledger = Ledger::open_reading(&self.state, read_certificate).unwrap();
         let book = ledger.load(integration()).unwrap();
-        let fingerprint = certificate.fingerprint();
-        let belief = book.beliefs.get(&fingerprint);
-        let is_intent = belief.is_some_and(|it| matches!(it.standing, Standing::Intent(_)));
+        let standing = book.beliefs.get(&fingerprint).map(|it| &it.standing);
+        let is_noted = match (what, standing) {
+            (What::Accepted, it) => matches!(it, Some(Standing::Intent(_))),
+            (What::Retiring, it) => matches!(
+                it,
+                Some(Standing::Disabled { unsure: true, .. } | Standing::Deleting(_))
+            ),
+            (_, it) => it.is_some(),
+        };
         let last = Query {
             integrations: None,
             since: None,
@@ -230,8 +269,14 @@ impl Site {
             limit: 1,
         };
         let last = ledger.history(&last).unwrap();
-        let is_told = last.records.first().map(|it| it.entry.what) == Some(What::Accepted);
-        is_intent && is_told
+        is_noted && last.records.first().map(|it| it.entry.what) == Some(what)
+    }
+
+    /// A person decides; it is durable at once.
+    pub(super) fn decide(&mut self, before: &Book, after: &Book, entries: &[Entry]) {
+        let ledger = self.ledger.as_mut().unwrap();
+        ledger.save(integration(), before, after, entries).unwrap();
+        self.note_stored(before, after);
     }
 }
 

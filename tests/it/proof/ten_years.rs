@@ -1,8 +1,6 @@
 //! What ten years leave behind.
 
-use sso_certd::plan::policy::Mode;
-
-use super::trial::Trial;
+use super::trial::{Trial, plain_policy};
 use super::world::{DAY, accepted, certificate};
 
 /// A look a day, a new certificate twice a year, a stranger's row that comes and goes every month: what the ledger
@@ -10,7 +8,7 @@ use super::world::{DAY, accepted, certificate};
 #[test]
 fn ten_years_of_passes_leave_a_small_ledger() {
     let mut trial = Trial::new(0, 1, false);
-    trial.stage().sites[0].policy.mode = Mode::Manage;
+    trial.stage().sites[0].policy = plain_policy();
     trial.stage().world.calm_down();
     let mut sizes = Vec::new();
     for day in 0..3650_i64 {

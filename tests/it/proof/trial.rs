@@ -12,11 +12,13 @@ use sso_certd::daemon::inbox::Trigger;
 use sso_certd::daemon::link::Closed;
 use sso_certd::domain::{Certificate, FileVerdict, Fingerprint, IntegrationName, Timestamp};
 use sso_certd::plan::book::Book;
+use sso_certd::plan::decision::{Author, Decision, decide, set_pause};
 use sso_certd::plan::gate::{Operation, Request};
 use sso_certd::plan::policy::{
     DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
     TrustPolicy,
 };
+use sso_certd::plan::retire::How;
 use sso_certd::plan::rollover::{Item, Plan};
 use sso_certd::plan::state::State;
 use sso_certd::plan::why::Why;
@@ -24,7 +26,7 @@ use sso_certd::plan::why::Why;
 use super::hands::ModelHands;
 use super::rules::{Rule, Violation, check_history};
 use super::site::{Misled, Site, Stage, integration};
-use super::world::{DAY, World};
+use super::world::{DAY, World, accepted, pool};
 
 /// How often something happens in a trial before all is calm.
 const TURNS: usize = 140;
@@ -90,11 +92,20 @@ impl Trial {
         self.stage().sites.iter().map(|it| it.witness.posts).sum()
     }
 
+    /// Requests that took something away.
+    pub(super) fn taken(&self) -> usize {
+        let stage = self.stage();
+        stage.sites.iter().map(|it| it.witness.writes.taken).sum()
+    }
+
     pub(super) fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap()
     }
 
     pub(super) fn run(&mut self) -> Result<(), Violation> {
+        if self.stage().world.chance(70) {
+            self.begin_well()?;
+        }
         for _ in 0..TURNS {
             self.turn();
             self.verdict()?;
@@ -108,7 +119,37 @@ impl Trial {
                 .iter()
                 .filter_map(|it| Some((it.fingerprint?, it.what)))
                 .collect();
-            check_history(site.witness.posts, &whats)?;
+            let writes = site.witness.writes.count;
+            check_history(site.witness.posts, writes, &whats)?;
+        }
+        Ok(())
+    }
+
+    /// Before anything goes wrong, most of what is wanted is at SendGrid, and ours.
+    fn begin_well(&mut self) -> Result<(), Violation> {
+        let policies: Vec<Policy> = {
+            let mut stage = self.stage();
+            let Stage { world, sites, .. } = &mut *stage;
+            world.is_calm = true;
+            for (number, certificate) in pool().into_iter().enumerate() {
+                if world.chance(60) {
+                    let name = format!("file-{number}.pem");
+                    world.files.insert(name, accepted(vec![certificate]));
+                }
+            }
+            let policies = sites.iter_mut();
+            policies
+                .map(|it| std::mem::replace(&mut it.policy, plain_policy()))
+                .collect()
+        };
+        for number in 0..self.processes.len() {
+            self.whole_pass(number)?.ok();
+            self.whole_pass(number)?.ok();
+        }
+        let mut stage = self.stage();
+        stage.world.is_calm = false;
+        for (site, policy) in stage.sites.iter_mut().zip(policies) {
+            site.policy = policy;
         }
         Ok(())
     }
@@ -122,8 +163,9 @@ impl Trial {
         let (what, number) = {
             let mut stage = self.stage();
             let dice = &mut stage.world.dice;
-            (dice.u32(0..100), dice.usize(0..self.processes.len()))
+            (dice.u32(0..112), dice.usize(0..self.processes.len()))
         };
+        self.mend(number);
         let is_posting = self.stage().sites[number].is_posting;
         match what {
             0..10 if is_posting => self.crash(number),
@@ -172,8 +214,106 @@ impl Trial {
                     self.crash(number);
                 }
             }
-            _ => self.move_elsewhere(),
+            99 => self.move_elsewhere(),
+            100..109 => self.decide(number),
+            109..111 => self.set_pause(number, None),
+            _ => self.reload(number),
         }
+    }
+
+    /// The key reaches the right account again, and a pause ends: nobody leaves that so for long.
+    fn mend(&mut self, number: usize) {
+        let is_elsewhere = {
+            let mut stage = self.stage();
+            stage.world.is_elsewhere && stage.world.chance(8)
+        };
+        if is_elsewhere {
+            self.move_elsewhere();
+        }
+        let is_paused = self.stage().sites[number].stored().pause.is_some();
+        if is_paused && self.stage().world.chance(8) {
+            self.set_pause(number, Some(false));
+        }
+    }
+
+    /// A person decides something about some certificate, between two passes.
+    fn decide(&mut self, number: usize) {
+        let Some(before) = self.processes[number].book.clone() else {
+            return;
+        };
+        let mut stage = self.stage();
+        let Stage { world, sites, .. } = &mut *stage;
+        let decisions = [
+            Decision::Approve,
+            Decision::Approve,
+            Decision::Deny,
+            Decision::Acknowledge,
+            Decision::Adopt,
+            Decision::Adopt,
+            Decision::Restore,
+            Decision::Restore,
+            Decision::Forget,
+            Decision::Forget,
+            Decision::Retire(How::Disable),
+            Decision::Retire(How::Disable),
+            Decision::Retire(How::Disable),
+            Decision::Retire(How::Delete),
+            Decision::Retire(How::Delete),
+            Decision::Retire(How::Delete),
+        ];
+        let decision = decisions[world.dice.usize(0..decisions.len())];
+        let mut pool = pool();
+        if world.chance(60) {
+            let ours = |it: &Certificate| {
+                let belief = before.beliefs.get(&it.fingerprint());
+                belief.is_some_and(|it| it.is_listed() || it.order.is_some())
+            };
+            let is_any = pool.iter().any(ours);
+            pool.retain(|it| !is_any || ours(it));
+        }
+        let certificate = &pool[world.dice.usize(0..pool.len())];
+        let fingerprint = certificate.fingerprint();
+        let mut after = before.clone();
+        let taken = decide(&mut after, fingerprint, decision, &somebody(), &world.now);
+        let site = &mut sites[number];
+        if let Ok(entries) = &taken {
+            site.decide(&before, &after, entries);
+            site.witness.decided(decision, fingerprint);
+        }
+        stage.tell(|| {
+            format!(
+                "daemon {number}: {decision:?} {}: {taken:?}",
+                certificate.subject()
+            )
+        });
+        drop(stage);
+        self.processes[number].book = Some(after);
+    }
+
+    /// A person stops every write, or lets them go on.
+    fn set_pause(&mut self, number: usize, is_paused: Option<bool>) {
+        let Some(before) = self.processes[number].book.clone() else {
+            return;
+        };
+        let mut stage = self.stage();
+        let is_paused = is_paused.unwrap_or(before.pause.is_none());
+        let mut after = before.clone();
+        let entries = set_pause(&mut after, is_paused, &somebody(), &stage.world.now);
+        stage.sites[number].decide(&before, &after, &entries);
+        stage.tell(|| format!("daemon {number}: paused: {is_paused}"));
+        drop(stage);
+        self.processes[number].book = Some(after);
+    }
+
+    /// The configuration is another one from now on.
+    fn reload(&mut self, number: usize) {
+        if self.processes[number].running.is_some() {
+            return;
+        }
+        let mut stage = self.stage();
+        let policy = policy(&mut stage.world);
+        stage.tell(|| format!("daemon {number}: {policy:?}"));
+        stage.sites[number].policy = policy;
     }
 
     /// The key reaches another account for a while, or the right one again.
@@ -215,6 +355,7 @@ impl Trial {
             let site = &mut sites[number];
             site.look = world.look();
             site.misled = Misled::default();
+            site.witness.begin(site.look.as_ref(), world.truth);
             let trigger = if !world.is_calm && world.chance(8) {
                 site.gate.lift_own_waits();
                 Trigger::Command
@@ -324,6 +465,7 @@ impl Trial {
                 self.step(number);
                 self.verdict()?;
             }
+            self.set_pause(number, Some(false));
             // What replicas lag behind is over.
             self.stage().pass_time(Duration::from_secs(150));
         }
@@ -408,7 +550,9 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
         let is_right = match item.state {
             State::Trusted | State::Ahead | State::Found => rows > 0,
             State::Removed => rows == 0,
-            State::Held => matches!(item.why, Why::RemovedKey(_)),
+            State::Held => rows == 0 && !matches!(item.why, Why::Paused),
+            State::Denied => rows == 0,
+            State::Disabled => rows > 0,
             State::Replaced => true,
             State::Planned => site.policy.mode == Mode::Observe,
             _ => false,
@@ -434,20 +578,58 @@ fn told(item: &Item) -> String {
     format!("{name} {} ({})", item.state, item.why)
 }
 
+fn somebody() -> Author {
+    Author {
+        name: "alice".to_owned(),
+        note: String::new(),
+        reason: None,
+    }
+}
+
 fn policy(world: &mut World) -> Policy {
-    let new_keys_per_day = if world.chance(50) { 5 } else { 0 };
-    let mode = if world.chance(6) {
-        Mode::Observe
-    } else {
-        Mode::Manage
+    let minutes = |world: &mut World, most: u64| Duration::from_secs(60 * world.dice.u64(0..=most));
+    let mut policy = plain_policy();
+    if world.chance(6) {
+        policy.mode = Mode::Observe;
+    }
+    let trust = &mut policy.trust;
+    trust.require = match world.dice.u32(0..20) {
+        0..2 => Require::Pin,
+        2..5 => Require::Approval,
+        5..9 => Require::HoldDown,
+        _ => Require::Source,
     };
+    trust.hold_down = minutes(world, 300);
+    trust.new_keys_per_day = if world.chance(30) { 5 } else { 0 };
+    for certificate in pool() {
+        if world.chance(15) {
+            trust.pins.insert(certificate.fingerprint());
+        }
+    }
+    let retire = &mut policy.retire;
+    retire.action = match world.dice.u32(0..3) {
+        0 => RetireAction::Keep,
+        1 => RetireAction::Disable,
+        _ => RetireAction::Delete,
+    };
+    if world.chance(70) {
+        retire.when = RetireWhen::Absent;
+    }
+    retire.min_overlap = minutes(world, 30);
+    retire.min_absence = minutes(world, 30);
+    retire.expired_after = minutes(world, 600);
+    policy
+}
+
+/// What the configuration says if it says nothing.
+pub(super) fn plain_policy() -> Policy {
     Policy {
-        mode,
+        mode: Mode::Manage,
         trust: TrustPolicy {
             pins: BTreeSet::new(),
             require: Require::Source,
             hold_down: DAY,
-            new_keys_per_day,
+            new_keys_per_day: 5,
         },
         retire: RetirePolicy {
             action: RetireAction::Keep,

@@ -66,6 +66,7 @@ pub(super) fn pool() -> Vec<Certificate> {
         certificate("next", "k4", 2, 800),
         certificate("old", "k5", -700, -1),
         certificate("brief", "k6", -30, 1),
+        certificate("week", "k7", -30, 7),
     ]
 }
 
@@ -79,6 +80,8 @@ pub(super) struct Stored {
     pub(super) is_garbled: bool,
     /// Which daemon's POST made it; none: somebody else.
     pub(super) by: Option<usize>,
+    /// Whether it allows a login, which no answer tells.
+    pub(super) is_enabled: bool,
 }
 
 impl Stored {
@@ -94,13 +97,19 @@ impl Stored {
     }
 }
 
-/// A POST that is on its way into the store.
+/// What is on its way into the store.
 #[derive(Clone, Debug)]
 struct Commit {
     at: Duration,
     id: CertificateId,
-    certificate: Certificate,
-    by: usize,
+    change: Change,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Store { certificate: Certificate, by: usize },
+    Enable(bool),
+    Delete,
 }
 
 pub(super) struct World {
@@ -221,9 +230,9 @@ impl World {
     /// Somebody does something to the directory.
     pub(super) fn edit_source(&mut self) -> String {
         self.edits += 1;
-        let name = format!("file-{}.pem", self.dice.u32(0..4));
-        let verdict = match self.dice.u32(0..12) {
-            0 => {
+        let name = format!("file-{}.pem", self.dice.u32(0..8));
+        let verdict = match self.dice.u32(0..16) {
+            0 | 12..16 => {
                 self.files.remove(&name);
                 return format!("{name} is gone");
             }
@@ -323,13 +332,36 @@ impl World {
         after: Duration,
     ) -> CertificateId {
         let id = self.new_id();
+        let certificate = certificate.clone();
+        self.change(&id, Change::Store { certificate, by }, after);
+        id
+    }
+
+    /// A PATCH is to be carried out in a while.
+    pub(super) fn enable(&mut self, id: &CertificateId, enabled: bool, after: Duration) {
+        self.change(id, Change::Enable(enabled), after);
+    }
+
+    /// A DELETE is to be carried out in a while.
+    pub(super) fn delete(&mut self, id: &CertificateId, after: Duration) {
+        self.change(id, Change::Delete, after);
+    }
+
+    fn change(&mut self, id: &CertificateId, change: Change, after: Duration) {
         self.on_the_way.push(Commit {
             at: self.truth + after,
             id: id.clone(),
-            certificate: certificate.clone(),
-            by,
+            change,
         });
-        id
+    }
+
+    /// Whether the row of this id is there, allows a login, and will go on doing so.
+    pub(super) fn stays_enabled(&self, id: &CertificateId) -> bool {
+        let ends = |it: &Commit| {
+            it.id == *id && matches!(it.change, Change::Enable(false) | Change::Delete)
+        };
+        let row = self.rows.iter().find(|it| it.id == *id);
+        row.is_none_or(|it| it.is_enabled) && !self.on_the_way.iter().any(ends)
     }
 
     fn new_id(&mut self) -> CertificateId {
@@ -341,28 +373,38 @@ impl World {
     fn arrive(&mut self) -> Vec<(usize, Certificate)> {
         let truth = self.truth;
         let due = |it: &Commit| it.at <= truth;
-        let arrived: Vec<Commit> = self
+        let mut arrived: Vec<Commit> = self
             .on_the_way
             .iter()
             .filter(|it| due(it))
             .cloned()
             .collect();
         self.on_the_way.retain(|it| !due(it));
-        for commit in &arrived {
-            let row = Stored {
-                id: commit.id.clone(),
-                certificate: Some(commit.certificate.clone()),
-                is_garbled: false,
-                by: Some(commit.by),
-            };
+        arrived.sort_by_key(|it| it.at);
+        let mut stored = Vec::new();
+        for Commit { at, id, change } in arrived {
+            match change {
+                Change::Store { certificate, by } => {
+                    stored.push((by, certificate.clone()));
+                    self.rows.push(Stored {
+                        id,
+                        certificate: Some(certificate),
+                        is_garbled: false,
+                        by: Some(by),
+                        is_enabled: true,
+                    });
+                }
+                Change::Enable(enabled) => {
+                    for row in self.rows.iter_mut().filter(|it| it.id == id) {
+                        row.is_enabled = enabled;
+                    }
+                }
+                Change::Delete => self.rows.retain(|it| it.id != id),
+            }
             // Replicas see it from when it was stored, though time went on in one leap.
-            self.rows.push(row);
-            self.remember(commit.at);
+            self.remember(at);
         }
-        arrived
-            .into_iter()
-            .map(|it| (it.by, it.certificate))
-            .collect()
+        stored
     }
 
     fn remember(&mut self, at: Duration) {
@@ -426,12 +468,15 @@ impl World {
     fn put(&mut self, certificate: Option<Certificate>) -> String {
         let id = self.new_id();
         let what = certificate.as_ref().map_or("garbage", Certificate::subject);
-        let told = format!("somebody else puts {what} in row {id}");
+        let is_enabled = self.chance(50);
+        let how = if is_enabled { "enabled" } else { "disabled" };
+        let told = format!("somebody else puts {what} in row {id}, {how}");
         self.rows.push(Stored {
             id,
             certificate,
             is_garbled: false,
             by: None,
+            is_enabled,
         });
         told
     }

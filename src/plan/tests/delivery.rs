@@ -1,27 +1,12 @@
-//! The pure core in its small world.
+//! What goes up, what is read back, and what is concluded when something is missing.
 
-use std::time::Duration;
-
-use proptest::prelude::*;
-
-use crate::domain::{Certificate, RowContent, Timestamp};
+use super::*;
+use crate::domain::{RowContent, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::book::PostOutcome;
 use crate::plan::policy::Mode;
 use crate::plan::settle::{Unreachable, resume};
-use crate::plan::testing::{DAY, Fate, NOW, World, certificate, certificate_valid};
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-fn attention(world: &World) -> Vec<&'static str> {
-    world
-        .plan()
-        .outlook
-        .attention
-        .iter()
-        .map(|it| it.word())
-        .collect()
-}
+use crate::plan::testing::{Fate, certificate_valid};
 
 #[test]
 fn a_new_file_is_uploaded_once_and_read_back() {
@@ -549,130 +534,4 @@ fn a_lost_ledger_owns_nothing() {
     world.pass();
     assert_eq!((world.state(&a), world.state(&b)), ("found", "inherited"));
     assert_eq!(world.rows.len(), 2);
-}
-
-/// One thing that may happen to the world.
-#[derive(Clone, Debug)]
-enum Event {
-    Write(usize),
-    Remove(usize),
-    Refuse(usize),
-    Fate(Fate),
-    Stranger(usize),
-    Delete(usize),
-    Garble(usize),
-    Sleep(u64),
-    SourceUp(bool),
-    Pass,
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let fate = prop_oneof![
-        Just(Fate::Well),
-        Just(Fate::AnswerLost),
-        Just(Fate::RequestLost),
-        Just(Fate::Refused)
-    ];
-    prop_oneof![
-        4 => (0..6_usize).prop_map(Event::Write),
-        2 => (0..6_usize).prop_map(Event::Remove),
-        1 => (0..6_usize).prop_map(Event::Refuse),
-        2 => fate.prop_map(Event::Fate),
-        1 => (0..6_usize).prop_map(Event::Stranger),
-        1 => (0..6_usize).prop_map(Event::Delete),
-        1 => (0..6_usize).prop_map(Event::Garble),
-        4 => (1..400_000_u64).prop_map(Event::Sleep),
-        1 => any::<bool>().prop_map(Event::SourceUp),
-        8 => Just(Event::Pass),
-    ]
-}
-
-fn happen(world: &mut World, event: &Event) {
-    let pool = |it: &usize| {
-        certificate(
-            &format!("c{it}"),
-            &format!("k{}", it / 2),
-            30 + 60 * i64::try_from(*it).unwrap(),
-        )
-    };
-    match event {
-        Event::Write(it) => world.file(&format!("{it}.pem"), &[&pool(it)]),
-        Event::Remove(it) => drop(world.files.remove(&format!("{it}.pem"))),
-        Event::Refuse(it) => world.refuse(&format!("{it}.pem")),
-        Event::Fate(fate) => world.fate = *fate,
-        Event::Stranger(it) => {
-            // Somebody else uploads what is not there; a second row of one that is there is their duplicate, not ours.
-            if world.rows_of(&pool(it)) == 0 {
-                world.row(&pool(it));
-            }
-        }
-        Event::Delete(it) => world
-            .rows
-            .retain(|row| row.certificate() != Some(&pool(it))),
-        Event::Garble(it) => {
-            if let Some(row) = world.rows.get_mut(*it) {
-                row.content = RowContent::Undecodable;
-            }
-        }
-        Event::Sleep(secs) => world.sleep(Duration::from_secs(*secs)),
-        Event::SourceUp(up) => world.source_up = *up,
-        Event::Pass => {
-            if world.observe().is_ok() {
-                world.pass();
-            }
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// A second POST is made only when the first is known not to have arrived, so no row of ours is ever doubled; and
-    /// whatever happened before, two quiet passes later there is nothing left to do.
-    #[test]
-    fn one_row_a_fingerprint_and_a_plan_that_converges(events in proptest::collection::vec(event(), 1..60)) {
-        let mut world = World::new();
-        for event in &events {
-            happen(&mut world, event);
-            for it in 0..6 {
-                let certificate = certificate(&format!("c{it}"), &format!("k{}", it / 2), 30 + 60 * it);
-                prop_assert!(world.rows_of(&certificate) <= 1, "{event:?}");
-            }
-        }
-        world.fate = Fate::Well;
-        if world.observe().is_ok() {
-            world.pass();
-            world.pass();
-            let before = world.rows.len();
-            let plan = world.pass();
-            prop_assert!(plan.actions.is_empty());
-            prop_assert_eq!(before, world.rows.len());
-        }
-    }
-
-    /// Whatever happens in the source, nothing leaves SendGrid because of it.
-    #[test]
-    fn absence_removes_nothing(events in proptest::collection::vec(event(), 1..60)) {
-        let mut world = World::new();
-        for event in &events {
-            let rows = world.rows.len();
-            happen(&mut world, event);
-            let deleted = matches!(event, Event::Delete(_));
-            prop_assert!(deleted || world.rows.len() >= rows, "{event:?}");
-        }
-    }
-
-    /// The order of files and rows does not matter.
-    #[test]
-    fn order_does_not_matter(events in proptest::collection::vec(event(), 1..40)) {
-        let mut world = World::new();
-        for event in &events {
-            happen(&mut world, event);
-        }
-        if world.observe().is_ok() {
-            let plan = world.plan();
-            world.rows.reverse();
-            prop_assert_eq!(plan, world.plan());
-        }
-    }
 }

@@ -1,0 +1,22 @@
+//! The pure core in its small world, story by story.
+
+use std::time::Duration;
+
+use crate::domain::Certificate;
+use crate::plan::testing::{DAY, NOW, World, certificate};
+
+mod decisions;
+mod delivery;
+mod properties;
+mod retirement;
+mod scenarios;
+mod trust;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Why a person is needed, in words.
+fn attention(world: &World) -> Vec<&'static str> {
+    let outlook = world.plan().outlook;
+    outlook.attention.iter().map(|it| it.word()).collect()
+}
