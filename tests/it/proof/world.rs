@@ -195,6 +195,16 @@ impl World {
         self.now.wall = Timestamp::from_millis(self.now.wall.as_millis() + by * 1000);
     }
 
+    /// A wrong clock is set right, an unreadable directory is readable again, now and then.
+    pub(super) fn mend(&mut self) {
+        if self.wrong_by != 0 && self.chance(6) {
+            self.jump();
+        }
+        if !self.source_up && self.chance(8) {
+            self.source_up = true;
+        }
+    }
+
     /// The machine is off for a while, and another boot begins.
     pub(super) fn reboot(&mut self) -> Vec<(usize, Certificate)> {
         self.boots += 1;

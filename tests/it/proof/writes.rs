@@ -336,9 +336,9 @@ impl Witness {
     /// A request is under way.
     fn sent(&mut self, sent: Sent, id: &CertificateId) -> bool {
         let was_doubted = self.writes.doubted.contains(id);
+        self.writes.open.insert(id.clone());
         if sent != Sent::Enable {
             self.writes.doubted.insert(id.clone());
-            self.writes.open.insert(id.clone());
         }
         was_doubted
     }
