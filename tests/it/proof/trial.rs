@@ -311,7 +311,7 @@ impl Trial {
             return;
         };
         let mut stage = self.stage();
-        let is_paused = is_paused.unwrap_or(before.pause.is_none());
+        let is_paused = is_paused.unwrap_or_else(|| before.pause.is_none());
         let mut after = before.clone();
         let entries = set_pause(&mut after, is_paused, &somebody(), &stage.world.now);
         stage.sites[number].decide(&before, &after, &entries);
@@ -563,11 +563,9 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
         });
         let rows = rows.count();
         let is_right = match item.state {
-            State::Trusted | State::Ahead | State::Found => rows > 0,
-            State::Removed => rows == 0,
+            State::Trusted | State::Ahead | State::Found | State::Disabled => rows > 0,
+            State::Removed | State::Denied => rows == 0,
             State::Held => rows == 0 && !matches!(item.why, Why::Paused),
-            State::Denied => rows == 0,
-            State::Disabled => rows > 0,
             State::Replaced => true,
             State::Planned => site.policy.mode == Mode::Observe,
             _ => false,

@@ -107,7 +107,10 @@ struct Commit {
 
 #[derive(Clone, Debug)]
 enum Change {
-    Store { certificate: Certificate, by: usize },
+    Store {
+        certificate: Box<Certificate>,
+        by: usize,
+    },
     Enable(bool),
     Delete,
 }
@@ -342,7 +345,7 @@ impl World {
         after: Duration,
     ) -> CertificateId {
         let id = self.new_id();
-        let certificate = certificate.clone();
+        let certificate = Box::new(certificate.clone());
         self.change(&id, Change::Store { certificate, by }, after);
         id
     }
@@ -395,10 +398,10 @@ impl World {
         for Commit { at, id, change } in arrived {
             match change {
                 Change::Store { certificate, by } => {
-                    stored.push((by, certificate.clone()));
+                    stored.push((by, Certificate::clone(&certificate)));
                     self.rows.push(Stored {
                         id,
-                        certificate: Some(certificate),
+                        certificate: Some(*certificate),
                         is_garbled: false,
                         by: Some(by),
                         is_enabled: true,
