@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+use tokio::time::Instant;
+
 use crate::certificates::valid;
 use crate::harness::{ADFS, OKTA, Stage};
-use crate::simulator::{Fault, Operation, Reply, Rule};
+use crate::simulator::{Commit, Fault, Operation, Reply, Rule};
 
 const OPEN: &str = "sso_certd_integration_open_intents";
 const LABELS: [(&str, &str); 2] = [("integration", "okta"), ("account", "default")];
@@ -128,7 +131,7 @@ async fn while_one_integration_settles_another_is_served_at_once() {
     daemon.measures(OPEN, &LABELS, 1.0).await;
 
     stage.home.put("adfs", "quick.pem", &quick.pem);
-    let moved = tokio::time::Instant::now();
+    let moved = Instant::now();
     daemon.shows_state("adfs", &quick, "trusted").await;
     let history = stage.sendgrid.history();
     let post = history.posts_of(quick.fingerprint).next().unwrap();
@@ -137,4 +140,44 @@ async fn while_one_integration_settles_another_is_served_at_once() {
     assert_eq!(history.posts_of(stuck.fingerprint).count(), 1);
     daemon.shows_state("okta", &stuck, "settling").await;
     stage.assert_well_behaved();
+}
+
+/// It dies in the middle of its POST, which is longer ago than the window: for whoever comes after it, the POST may have
+/// been made in its last moment.
+#[tokio::test]
+async fn a_post_of_a_process_that_died_has_its_window_before_it() {
+    let settle = Duration::from_millis(1500);
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .home
+        .set("settle", "[delivery]\nsettle = \"1500ms\"\n");
+    let silence = Fault::new(Commit::Never, Reply::Silence);
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::Create, silence));
+    let mut daemon = stage.start().await;
+    let certificate = valid("orphan");
+    stage.home.put("okta", "orphan.pem", &certificate.pem);
+    let posts = || {
+        let history = stage.sendgrid.history();
+        let posts = history.posts_of(certificate.fingerprint);
+        posts.map(|it| it.at).collect::<Vec<_>>()
+    };
+    while posts().first().is_none_or(|it| it.elapsed() < settle) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    daemon.kill();
+    let killed = Instant::now();
+
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    daemon.signal(Signal::USR1); // another list at once: it is not the number of lists that the POST waits for
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    let window = posts()[1].duration_since(killed);
+    let history = stage.sendgrid.history();
+    assert!(
+        window >= settle,
+        "sent {window:?} after the death, before its window was over: {history}"
+    );
+    stage.assert_one_row(&certificate);
 }

@@ -15,6 +15,11 @@ mod trust;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// A second less.
+const fn just_before(duration: Duration) -> Duration {
+    duration.saturating_sub(Duration::from_secs(1))
+}
+
 /// Why a person is needed, in words.
 fn attention(world: &World) -> Vec<&'static str> {
     let outlook = world.plan().outlook;

@@ -102,7 +102,7 @@ fn event() -> impl Strategy<Value = Event> {
 fn select<T: Clone + std::fmt::Debug + 'static, const N: usize>(
     all: [T; N],
 ) -> impl Strategy<Value = T> {
-    proptest::sample::select(all.to_vec())
+    proptest::sample::select(Vec::from(all))
 }
 
 /// Two certificates a key; some end soon, one begins later, one is over.

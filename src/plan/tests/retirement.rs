@@ -67,7 +67,7 @@ fn what_is_over_goes_after_a_week_and_not_a_second_before() {
         None,
         "nobody speaks of one that is in use"
     );
-    world.sleep(107 * DAY - SECOND);
+    world.sleep(just_before(107 * DAY));
     assert!(world.pass().actions.is_empty());
     let until = old.validity().not_after.plus(7 * DAY);
     assert_eq!(blocks(&world, &old), [Block::TooYoung { until }]);
@@ -118,7 +118,7 @@ fn absence_and_overlap_count_to_the_second() {
     let is_overlap = |it: &Block| matches!(it, Block::Overlap { .. });
     let told = blocks(&world, &old);
     assert!(has(is_absence, &told) && has(is_overlap, &told), "{told:?}");
-    world.sleep(HOUR - SECOND);
+    world.sleep(just_before(HOUR));
     world.pass();
     assert!(has(is_absence, &blocks(&world, &old)));
     world.sleep(SECOND);
@@ -129,7 +129,7 @@ fn absence_and_overlap_count_to_the_second() {
             until: gone.plus(3 * HOUR)
         }]
     );
-    world.sleep(HOUR - SECOND);
+    world.sleep(just_before(HOUR));
     world.pass();
     assert!(world.writes.is_empty());
     world.sleep(SECOND);
@@ -317,7 +317,7 @@ fn one_a_day_and_no_restart_or_jump_of_the_clock_makes_it_two() {
     world.now.wall = world.now.wall.plus(3 * DAY);
     world.pass();
     assert!(matches!(blocks(&world, &new)[..], [Block::OneADay { .. }]));
-    world.sleep(DAY - SECOND);
+    world.sleep(just_before(DAY));
     world.pass();
     assert!(world.writes_of(&new).is_empty());
     world.reboot(10 * DAY);
@@ -380,7 +380,7 @@ fn a_403_holds_that_kind_of_write_for_a_day_and_names_the_scope() {
     world.file("okta.pem", &[&okta]);
     world.pass();
     assert_eq!(world.state(&okta), "trusted", "uploads go on");
-    world.sleep(DAY - SECOND);
+    world.sleep(just_before(DAY));
     world.pass();
     assert_eq!(world.writes.len(), 1);
     world.sleep(SECOND);
@@ -467,7 +467,7 @@ fn a_patch_of_unknown_outcome_is_sent_again_and_counts_for_nothing_meanwhile() {
         let is_unsure = |it: &World| it.book.beliefs[&old.fingerprint()].is_unsure();
         assert!(is_unsure(&world));
         assert_eq!(world.plan().outlook.trusted, 1);
-        world.sleep(3 * MINUTE - SECOND);
+        world.sleep(just_before(3 * MINUTE));
         world.pass();
         assert_eq!(
             world.writes_of(&old).len(),
@@ -549,7 +549,7 @@ fn a_delete_of_unknown_outcome_is_settled_by_a_get() {
         world.fate = Fate::Well;
         if fate == Fate::RequestLost {
             assert_eq!(world.state(&old), "settling");
-            world.sleep(3 * MINUTE - SECOND);
+            world.sleep(just_before(3 * MINUTE));
             world.pass();
             assert_eq!(world.state(&old), "settling");
             world.sleep(SECOND);

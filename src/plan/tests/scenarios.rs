@@ -474,7 +474,7 @@ fn a_withdrawn_certificate() {
     story.file(0, "used.pem", "used.pem", &[&used]);
     story.file(100, "withdrawn.pem", "withdrawn.pem", &[&withdrawn]);
     story.on(110, "withdrawn.pem is taken away again", |world| {
-        drop(world.files.remove("withdrawn.pem"))
+        drop(world.files.remove("withdrawn.pem"));
     });
     story.decides(200, Decision::Retire(How::Delete), &withdrawn);
     let story = story.run(300);
@@ -516,7 +516,7 @@ fn an_emergency_removal_at_sendgrid() {
         &[&fresh, &other],
     );
     story.on(60, "wrapped-again.pem is taken away", |world| {
-        drop(world.files.remove("wrapped-again.pem"))
+        drop(world.files.remove("wrapped-again.pem"));
     });
     story.signs(61, &fresh);
     let story = story.run(3 * 365);
@@ -563,7 +563,7 @@ fn a_stolen_key() {
     story.decides(50, Decision::Deny, &stolen);
     story.decides(50, Decision::Retire(How::Delete), &stolen);
     story.on(90, "the daemon and its machine start anew", |world| {
-        world.reboot(HOUR)
+        world.reboot(HOUR);
     });
     let story = story.run(3 * 365);
     assert_eq!((story.outages, story.world.rows_of(&stolen)), (0, 0));
@@ -595,11 +595,11 @@ fn a_glitching_directory() {
         let from = 20 + 30 * number;
         match number % 3 {
             0 => story.on(from, "the directory cannot be read", |world| {
-                world.source_up = false
+                world.source_up = false;
             }),
             1 => story.on(from, "the directory is empty", |world| world.files.clear()),
             _ => story.on(from, "a.pem is cut in the middle", |world| {
-                world.refuse("a.pem")
+                world.refuse("a.pem");
             }),
         }
         let (a, b) = (a.clone(), b.clone());
@@ -732,10 +732,10 @@ fn a_lost_ledger() {
     story.file(0, "new.pem", "new.pem", &[&new]);
     story.signs(90, &new);
     story.on(95, "old.pem is taken away", |world| {
-        drop(world.files.remove("old.pem"))
+        drop(world.files.remove("old.pem"));
     });
     story.on(100, "the ledger is lost", |world| {
-        world.book = crate::plan::book::Book::default()
+        world.book = crate::plan::book::Book::default();
     });
     story.decides(500, Decision::Adopt, &new);
     story.decides(500, Decision::Adopt, &old);
@@ -779,7 +779,7 @@ fn a_disabled_foreign_certificate_beside_ours() {
     story.file(0, "foreign.pem and ours.pem", "foreign.pem", &[&foreign]);
     story.file(0, "ours.pem", "ours.pem", &[&ours]);
     story.on(50, "ours.pem is taken away", |world| {
-        drop(world.files.remove("ours.pem"))
+        drop(world.files.remove("ours.pem"));
     });
     story.decides(300, Decision::Adopt, &foreign);
     story.signs(310, &foreign);

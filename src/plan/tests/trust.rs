@@ -101,7 +101,7 @@ fn a_hold_down_ends_with_its_last_second_and_not_before() {
     world.pass();
     assert_eq!(world.state(&next), "waiting");
     assert_eq!(world.plan().due, Some(world.now.wall.plus(DAY)));
-    world.sleep(DAY - Duration::from_secs(1));
+    world.sleep(just_before(DAY));
     world.pass();
     assert_eq!(world.state(&next), "waiting");
     world.sleep(Duration::from_secs(1));
@@ -152,7 +152,7 @@ fn a_restart_keeps_what_was_counted_and_a_reboot_adds_nothing() {
         "waiting",
         "the gap of the reboot adds nothing"
     );
-    world.sleep(4 * HOUR - Duration::from_secs(1));
+    world.sleep(just_before(4 * HOUR));
     world.pass();
     assert_eq!(world.state(&next), "waiting");
     world.sleep(Duration::from_secs(1));
@@ -183,12 +183,12 @@ fn to_be_gone_in_between_starts_again_and_a_failed_look_changes_nothing() {
     world.pass();
     world.source_up = true;
     world.pass();
-    world.sleep(12 * HOUR - Duration::from_secs(1));
+    world.sleep(just_before(12 * HOUR));
     world.files.remove("next.pem");
     world.pass();
     world.file("next.pem", &[&next]);
     world.pass();
-    world.sleep(DAY - Duration::from_secs(1));
+    world.sleep(just_before(DAY));
     world.pass();
     assert_eq!(world.state(&next), "waiting", "it starts again");
     world.sleep(Duration::from_secs(1));
@@ -272,7 +272,8 @@ fn a_known_key_is_no_new_trust() {
 
 #[test]
 fn a_key_is_known_only_while_a_certificate_with_it_is_trusted_in_this_list() {
-    let stories: [(&str, fn(&mut World)); 4] = [
+    type Story = (&'static str, fn(&mut World));
+    let stories: [Story; 4] = [
         ("superseded", |world| {
             world.policy.trust.require = Require::Source;
             world.file("new.pem", &[&certificate("new", "k7", 380)]);

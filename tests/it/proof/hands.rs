@@ -402,6 +402,10 @@ impl Hands for ModelHands {
             stage.sites[self.number].misled.short |= lies;
             rows
         };
+        if self.with(|_, world| world.goes_wrong(40)) {
+            self.tell(|| "sleeps for an hour before it reads the list".to_owned());
+            self.stage().pass_time(Duration::from_secs(3600));
+        }
         self.ask(Operation::List, took).await;
         let outcome = failure.as_ref().map_or(Outcome::Done, Failure::outcome);
         self.learn(Operation::List, outcome);

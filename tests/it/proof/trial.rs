@@ -11,7 +11,7 @@ use sso_certd::daemon::halt::Halt;
 use sso_certd::daemon::inbox::Trigger;
 use sso_certd::daemon::link::Closed;
 use sso_certd::domain::{Certificate, FileVerdict, Fingerprint, IntegrationName, Timestamp};
-use sso_certd::plan::book::Book;
+use sso_certd::plan::book::{Book, Standing};
 use sso_certd::plan::decision::{Author, Decision, decide, set_pause};
 use sso_certd::plan::gate::{Operation, Request};
 use sso_certd::plan::policy::{
@@ -103,7 +103,7 @@ impl Trial {
     }
 
     pub(super) fn run(&mut self) -> Result<(), Violation> {
-        if self.stage().world.chance(70) {
+        if self.stage().world.chance(85) {
             self.begin_well()?;
         }
         for _ in 0..TURNS {
@@ -132,7 +132,7 @@ impl Trial {
             let Stage { world, sites, .. } = &mut *stage;
             world.is_calm = true;
             for (number, certificate) in pool().into_iter().enumerate() {
-                if world.chance(60) {
+                if world.chance(80) {
                     let name = format!("file-{number}.pem");
                     world.files.insert(name, accepted(vec![certificate]));
                 }
@@ -221,10 +221,12 @@ impl Trial {
         }
     }
 
-    /// The key reaches the right account again, and a pause ends: nobody leaves that so for long.
+    /// Some things nobody leaves as they are for long: the key of another account, a wrong clock, an unreadable
+    /// directory, a pause.
     fn mend(&mut self, number: usize) {
         let is_elsewhere = {
             let mut stage = self.stage();
+            stage.world.mend();
             stage.world.is_elsewhere && stage.world.chance(8)
         };
         if is_elsewhere {
@@ -261,7 +263,7 @@ impl Trial {
             Decision::Retire(How::Delete),
             Decision::Retire(How::Delete),
         ];
-        let decision = decisions[world.dice.usize(0..decisions.len())];
+        let mut decision = decisions[world.dice.usize(0..decisions.len())];
         let mut pool = pool();
         if world.chance(60) {
             let ours = |it: &Certificate| {
@@ -270,6 +272,19 @@ impl Trial {
             };
             let is_any = pool.iter().any(ours);
             pool.retain(|it| !is_any || ours(it));
+        }
+        let is_confirmed = |it: &Certificate| {
+            let belief = before.beliefs.get(&it.fingerprint());
+            belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
+        };
+        if world.chance(50) && pool.iter().filter(|it| is_confirmed(it)).count() > 1 {
+            let how = if world.chance(50) {
+                How::Disable
+            } else {
+                How::Delete
+            };
+            decision = Decision::Retire(how);
+            pool.retain(is_confirmed);
         }
         let certificate = &pool[world.dice.usize(0..pool.len())];
         let fingerprint = certificate.fingerprint();
@@ -296,7 +311,7 @@ impl Trial {
             return;
         };
         let mut stage = self.stage();
-        let is_paused = is_paused.unwrap_or(before.pause.is_none());
+        let is_paused = is_paused.unwrap_or_else(|| before.pause.is_none());
         let mut after = before.clone();
         let entries = set_pause(&mut after, is_paused, &somebody(), &stage.world.now);
         stage.sites[number].decide(&before, &after, &entries);
@@ -548,11 +563,9 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
         });
         let rows = rows.count();
         let is_right = match item.state {
-            State::Trusted | State::Ahead | State::Found => rows > 0,
-            State::Removed => rows == 0,
+            State::Trusted | State::Ahead | State::Found | State::Disabled => rows > 0,
+            State::Removed | State::Denied => rows == 0,
             State::Held => rows == 0 && !matches!(item.why, Why::Paused),
-            State::Denied => rows == 0,
-            State::Disabled => rows > 0,
             State::Replaced => true,
             State::Planned => site.policy.mode == Mode::Observe,
             _ => false,
@@ -575,7 +588,11 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
 
 fn told(item: &Item) -> String {
     let name = item.certificate.as_ref().map_or("?", |it| it.subject());
-    format!("{name} {} ({})", item.state, item.why)
+    let retirement = item.retirement.as_ref().map_or_else(String::new, |it| {
+        let blocks: Vec<String> = it.blocks.iter().map(ToString::to_string).collect();
+        format!(", to go unless [{}]", blocks.join("; "))
+    });
+    format!("{name} {} ({}){retirement}", item.state, item.why)
 }
 
 fn somebody() -> Author {

@@ -107,7 +107,10 @@ struct Commit {
 
 #[derive(Clone, Debug)]
 enum Change {
-    Store { certificate: Certificate, by: usize },
+    Store {
+        certificate: Box<Certificate>,
+        by: usize,
+    },
     Enable(bool),
     Delete,
 }
@@ -193,6 +196,16 @@ impl World {
         };
         self.wrong_by += by;
         self.now.wall = Timestamp::from_millis(self.now.wall.as_millis() + by * 1000);
+    }
+
+    /// A wrong clock is set right, an unreadable directory is readable again, now and then.
+    pub(super) fn mend(&mut self) {
+        if self.wrong_by != 0 && self.chance(6) {
+            self.jump();
+        }
+        if !self.source_up && self.chance(8) {
+            self.source_up = true;
+        }
     }
 
     /// The machine is off for a while, and another boot begins.
@@ -332,7 +345,7 @@ impl World {
         after: Duration,
     ) -> CertificateId {
         let id = self.new_id();
-        let certificate = certificate.clone();
+        let certificate = Box::new(certificate.clone());
         self.change(&id, Change::Store { certificate, by }, after);
         id
     }
@@ -385,10 +398,10 @@ impl World {
         for Commit { at, id, change } in arrived {
             match change {
                 Change::Store { certificate, by } => {
-                    stored.push((by, certificate.clone()));
+                    stored.push((by, Certificate::clone(&certificate)));
                     self.rows.push(Stored {
                         id,
-                        certificate: Some(certificate),
+                        certificate: Some(*certificate),
                         is_garbled: false,
                         by: Some(by),
                         is_enabled: true,

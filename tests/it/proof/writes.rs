@@ -8,7 +8,7 @@ use sso_certd::daemon::calls::WriteAnswer;
 use sso_certd::domain::{
     Certificate, CertificateId, FileVerdict, Fingerprint, Look, Moment, PublicKeyId, Row, Timestamp,
 };
-use sso_certd::plan::book::{Book, Deleting, Standing};
+use sso_certd::plan::book::{Belief, Book, Deleting, Standing};
 use sso_certd::plan::decision::Decision;
 use sso_certd::plan::entry::What;
 use sso_certd::plan::gate::{Operation, Outcome};
@@ -47,7 +47,7 @@ impl Sent {
 /// What one daemon did to rows, and what people said to it.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
-    /// PATCHes and DELETEs.
+    /// Requests about rows that are there.
     pub(super) count: usize,
     /// Of those, the ones that took something away.
     pub(super) taken: usize,
@@ -82,10 +82,12 @@ impl Writes {
     pub(super) fn explains(&self, was: &Standing, is: &Standing) -> bool {
         let answered = |id: &CertificateId| self.answered.as_ref() == Some(id);
         match (was, is) {
-            (Standing::Confirmed(_), Standing::Disabled { unsure: true, .. })
-            | (Standing::Confirmed(_) | Standing::Disabled { .. }, Standing::Deleting(_))
-            | (Standing::Disabled { .. }, Standing::Disabled { .. })
-            | (Standing::Deleting(_), Standing::Deleting(_)) => true,
+            (Standing::Confirmed(_), Standing::Disabled { unsure, .. }) => *unsure,
+            (
+                Standing::Confirmed(_) | Standing::Disabled { .. } | Standing::Deleting(_),
+                Standing::Deleting(_),
+            )
+            | (Standing::Disabled { .. }, Standing::Disabled { .. }) => true,
             (
                 Standing::Foreign { id: Some(id), .. }
                 | Standing::Disabled { id, .. }
@@ -235,7 +237,9 @@ impl Witness {
         let is_enough = match policy.trust.require {
             Require::Source => true,
             Require::Pin | Require::Approval => false,
-            Require::HoldDown => since.is_some_and(|it| truth - *it >= policy.trust.hold_down),
+            Require::HoldDown => {
+                since.is_some_and(|it| truth.saturating_sub(*it) >= policy.trust.hold_down)
+            }
         };
         if is_enough {
             return Ok(());
@@ -256,7 +260,7 @@ impl Witness {
             let how = format!("{} is added", fingerprint.brief());
             return broken(Rule::NeverBesideAnAddition, how);
         }
-        let key_of = |it: &Fingerprint| book.beliefs.get(it).and_then(|it| it.key_id());
+        let key_of = |it: &Fingerprint| book.beliefs.get(it).and_then(Belief::key_id);
         let is_denied = |it: &&Fingerprint| **it == fingerprint || key_of(it) == Some(key);
         if let Some(denied) = self.writes.denied.iter().find(is_denied) {
             let how = format!("{} is sent, {} denied", fingerprint.brief(), denied.brief());
@@ -323,10 +327,11 @@ impl Witness {
         let truth = world.truth;
         let is_again = writes.open.contains(id);
         if let Some((last, other)) = &writes.last_taken
-            && truth - *last < DAY
+            && truth.saturating_sub(*last) < DAY
             && !(is_again && other == id)
         {
-            let how = format!("{name} {:?} after row {other}", truth - *last);
+            let apart = truth.saturating_sub(*last);
+            let how = format!("{name} {apart:?} after row {other}");
             return broken(Rule::OneADay, how);
         }
         writes.last_taken = Some((truth, id.clone()));
@@ -336,9 +341,9 @@ impl Witness {
     /// A request is under way.
     fn sent(&mut self, sent: Sent, id: &CertificateId) -> bool {
         let was_doubted = self.writes.doubted.contains(id);
+        self.writes.open.insert(id.clone());
         if sent != Sent::Enable {
             self.writes.doubted.insert(id.clone());
-            self.writes.open.insert(id.clone());
         }
         was_doubted
     }
