@@ -694,7 +694,7 @@ async fn the_listener_takes_no_decision() {
     let address = daemon.address();
     let word = r#"{"reason":null,"sudo_user":null,"is_confirmed":true}"#;
     let about = format!(
-        r#"{{"decide":{{"decision":"Approve","fingerprint":"{}","integration":null,"word":{word}}}}}"#,
+        r#"{{"decide":{{"decision":"approve","fingerprint":"{}","integration":null,"word":{word}}}}}"#,
         new.fingerprint.hex()
     );
     let pause = format!(r#"{{"pause":{{"is_paused":true,"word":{word}}}}}"#);

@@ -60,6 +60,8 @@ pub(super) struct Writes {
     /// Rows of which the daemon does not know what came of its request.
     open: BTreeSet<CertificateId>,
     last_taken: Option<(Duration, CertificateId)>,
+    /// Whether the last request that takes something away repeats one whose outcome is not known.
+    is_again: bool,
     /// The row whose request has just been answered for certain.
     answered: Option<CertificateId>,
     list: Vec<Row>,
@@ -335,6 +337,7 @@ impl Witness {
             return broken(Rule::OneADay, how);
         }
         writes.last_taken = Some((truth, id.clone()));
+        writes.is_again = is_again;
         Ok(())
     }
 
@@ -350,6 +353,11 @@ impl Witness {
 
     fn answered(&mut self, sent: Sent, id: &CertificateId, answer: &Answer) {
         let writes = &mut self.writes;
+        // What came to nothing was none; the one before it is more than a day ago.
+        let is_nothing = sent != Sent::Enable && matches!(answer, Answer::NotDone { .. });
+        if is_nothing && !writes.is_again {
+            writes.last_taken = None;
+        }
         match (sent, answer) {
             (_, Answer::Unknown) => return,
             (Sent::Enable, Answer::Done) => {
