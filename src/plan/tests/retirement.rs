@@ -389,7 +389,7 @@ fn a_403_holds_that_kind_of_write_for_a_day_and_names_the_scope() {
 }
 
 #[test]
-fn any_other_failure_holds_it_for_an_hour_and_a_day_between_two_requests() {
+fn any_other_failure_holds_it_for_an_hour_and_counts_for_no_retirement() {
     let (mut world, old, _) = ready(RetireAction::Disable);
     world.fate = Fate::NotDone;
     world.pass();
@@ -398,7 +398,11 @@ fn any_other_failure_holds_it_for_an_hour_and_a_day_between_two_requests() {
     let until = world.now.wall.plus(HOUR);
     assert!(blocks(&world, &old).iter().any(|it| matches!(it,
         Block::Refused { is_forbidden: false, until: it, .. } if *it == until)));
-    hourly(&mut world, 24);
+    world.sleep(just_before(HOUR));
+    world.pass();
+    assert_eq!(world.writes_of(&old), ["disable"]);
+    world.sleep(SECOND);
+    world.pass();
     assert_eq!(world.writes_of(&old), ["disable", "disable"]);
     assert_eq!(world.state(&old), "disabled");
 }
