@@ -5,14 +5,17 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::{LedgerError, Obstacle};
 
 /// The file's name. It stays when the instance ends; only the lock on it says something.
 const FILE: &str = "lock";
 
-/// How often to ask again when only a command that looks at the lock is in the way; it looks for microseconds.
+/// How often to ask again when only a command that looks at the lock is in the way, and how long to wait each time. It looks
+/// for microseconds, unless a busy machine stops it in the middle.
 const TRIES: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Who holds a state directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +90,10 @@ pub(super) fn holder(directory: &Path) -> Result<Option<Holder>, LedgerError> {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it happens once, before there is anything to keep waiting"
+)]
 fn try_take(file: &File) -> io::Result<bool> {
     for _ in 0..TRIES {
         match file.try_lock() {
@@ -100,7 +107,7 @@ fn try_take(file: &File) -> io::Result<bool> {
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
     Ok(false)
 }
