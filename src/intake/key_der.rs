@@ -46,11 +46,11 @@ pub(super) fn der_key(from: &[u8]) -> Option<Kind> {
     (is_password_based && is_key_behind(algorithm, length?)).then_some(Kind::EncryptedPkcs8)
 }
 
-/// Whether an OCTET STRING follows the algorithm, or the bytes stop inside the algorithm.
+/// Whether an OCTET STRING follows the algorithm, or the bytes stop inside or right behind it.
 fn is_key_behind(algorithm: &[u8], length: usize) -> bool {
     algorithm
         .get(length..)
-        .is_none_or(|it| it.starts_with(&[4]))
+        .is_none_or(|it| it.is_empty() || it.starts_with(&[4]))
 }
 
 /// The length in an element's header (none: indefinite) and what follows it, if the tag is this one.
