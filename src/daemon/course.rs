@@ -222,7 +222,7 @@ impl<H: Hands> Course<'_, H> {
                         account and integration_id?";
             Halt::Missing(text.to_owned())
         })?;
-        book.tidy(asked);
+        book.tidy(&self.hands.now(), self.hands.is_skewed());
         self.store(book, entries).await
     }
 

@@ -131,7 +131,8 @@ impl Book {
     }
 
     /// Drops what nothing is left to remember of, budgets and waits that have run out, and orders that are done or moot.
-    pub fn tidy(&mut self, now: &Moment) {
+    /// While the clock is in doubt, nothing is over.
+    pub fn tidy(&mut self, now: &Moment, is_skewed: bool) {
         for belief in self.beliefs.values_mut() {
             if belief
                 .new_key
@@ -144,7 +145,8 @@ impl Book {
         }
         self.refused_writes
             .retain(|_, it| now.elapsed_since(&it.at) < it.wait());
-        self.beliefs.retain(|_, it| !it.is_idle(now.wall));
+        self.beliefs
+            .retain(|_, it| !it.is_idle(now.wall, is_skewed));
     }
 
     /// Forgets every wait of ours that a person may lift: rejections, and writes that were refused.

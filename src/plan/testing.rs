@@ -247,7 +247,7 @@ impl World {
             &delivery,
             &self.now,
         )?);
-        self.book.tidy(&self.now);
+        self.book.tidy(&self.now, self.is_skewed);
         Ok(())
     }
 

@@ -272,15 +272,16 @@ impl Belief {
 
     /// Whether nothing is left to remember: it may be dropped from the books; the audit trail keeps its story. What was
     /// ours is kept for as long as it could be restored.
-    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+    pub(super) fn is_idle(&self, now: Timestamp, is_skewed: bool) -> bool {
+        let is_over = self.is_over(now) && !is_skewed;
         let is_past = match self.standing {
             Standing::Seen => true,
-            Standing::Retired { .. } => self.is_over(now),
+            Standing::Retired { .. } => is_over,
             _ => false,
         };
         let is_decided = match self.word {
             None | Some(Word::Acknowledged) => self.order.is_some(),
-            Some(Word::Approved) => self.certificate.is_none() || !self.is_over(now),
+            Some(Word::Approved) => self.certificate.is_none() || !is_over,
             Some(Word::Denied) => true, // its key stays denied, whatever wraps it
         };
         is_past && !self.is_wanted() && !is_decided && self.new_key.is_none()

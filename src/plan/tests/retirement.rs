@@ -735,3 +735,25 @@ fn the_date_is_announced_from_the_first_day() {
     assert_eq!(world.writes.len(), 1);
     assert_eq!(Some(world.writes[0].2.wall), date);
 }
+
+#[test]
+fn a_clock_in_doubt_makes_nobody_forget_what_a_person_took_away() {
+    for is_skewed in [true, false] {
+        let (mut world, old, _) = ready(RetireAction::Keep);
+        world.decide(Decision::Retire(How::Delete), &old).unwrap();
+        world.pass();
+        world.pass();
+        assert_eq!(world.rows_of(&old), 0);
+        let wall = world.now.wall;
+        world.now.wall = wall.plus(4_000 * DAY);
+        world.is_skewed = is_skewed;
+        world.pass();
+        world.now.wall = wall;
+        world.is_skewed = false;
+        world.file("old.pem", &[&old]);
+        world.pass();
+        // Without doubt it was over, and there is nothing to remember of it.
+        let sent = usize::from(!is_skewed);
+        assert_eq!(world.rows_of(&old), sent, "skewed: {is_skewed}");
+    }
+}

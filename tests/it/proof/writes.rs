@@ -60,8 +60,8 @@ pub(super) struct Writes {
     /// Rows of which the daemon does not know what came of its request.
     open: BTreeSet<CertificateId>,
     last_taken: Option<(Duration, CertificateId)>,
-    /// Whether the last request that takes something away repeats one whose outcome is not known.
-    is_again: bool,
+    /// Whether the last request that takes something away came less than a day after another: it repeats that one.
+    is_repeated: bool,
     /// The row whose request has just been answered for certain.
     answered: Option<CertificateId>,
     list: Vec<Row>,
@@ -328,8 +328,10 @@ impl Witness {
         }
         let truth = world.truth;
         let is_again = writes.open.contains(id);
-        if let Some((last, other)) = &writes.last_taken
-            && truth.saturating_sub(*last) < DAY
+        let recent = writes.last_taken.as_ref();
+        let recent = recent.filter(|it| truth.saturating_sub(it.0) < DAY);
+        writes.is_repeated = recent.is_some();
+        if let Some((last, other)) = recent
             && !(is_again && other == id)
         {
             let apart = truth.saturating_sub(*last);
@@ -337,7 +339,6 @@ impl Witness {
             return broken(Rule::OneADay, how);
         }
         writes.last_taken = Some((truth, id.clone()));
-        writes.is_again = is_again;
         Ok(())
     }
 
@@ -355,7 +356,7 @@ impl Witness {
         let writes = &mut self.writes;
         // What came to nothing was none; the one before it is more than a day ago.
         let is_nothing = sent != Sent::Enable && matches!(answer, Answer::NotDone { .. });
-        if is_nothing && !writes.is_again {
+        if is_nothing && !writes.is_repeated {
             writes.last_taken = None;
         }
         match (sent, answer) {
