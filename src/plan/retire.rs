@@ -283,6 +283,10 @@ impl<'a> Old<'a> {
         if self.adds {
             blocks.push(Block::AdditionsFirst);
         }
+        let is_open = |it: &Belief| it.is_unsure() || matches!(it.standing, Standing::Deleting(_));
+        if !again && inputs.book.beliefs.values().any(is_open) {
+            blocks.push(Block::OneAtATime);
+        }
         if let Some(last) = &inputs.book.retired_at
             && !again
             && now.elapsed_since(last) < BETWEEN_RETIREMENTS

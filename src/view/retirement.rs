@@ -96,7 +96,7 @@ const fn reason(block: &Block) -> &'static str {
         Block::OneADay { .. } => "a day has passed since the last one",
         Block::AdditionsFirst => "additions come first",
         Block::Refused { .. } => "SendGrid may be asked again",
-        Block::Unsettled { .. } => "the request before is settled",
+        Block::OneAtATime | Block::Unsettled { .. } => "the request before is settled",
     }
 }
 

@@ -60,6 +60,8 @@ pub enum Block {
         /// When it is tried again.
         until: Timestamp,
     },
+    /// What became of the retirement of another one is not known yet: it may still be made, or made again.
+    OneAtATime,
     /// An earlier request to enable or disable may still be carried out.
     Unsettled {
         /// When it no longer may.
@@ -152,6 +154,7 @@ impl fmt::Display for Block {
                 write.word(),
                 until.minute()
             ),
+            Self::OneAtATime => f.write_str("what became of the last retirement is not known yet"),
             Self::Unsettled { until } => write!(
                 f,
                 "what became of the last request to enable or disable is not known before {} UTC",
