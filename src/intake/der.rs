@@ -56,6 +56,10 @@ impl<'a> Reading<'a> {
         let Ok((b"", parsed)) = X509Certificate::from_der(der) else {
             return Err(unread());
         };
+        // The strict reader takes the memory that a length claims before it looks whether as much is there.
+        if !tlv::is_whole(der) {
+            return Err(unread());
+        }
         // The strict reader would put them in order, in time that grows with the square of their number.
         let names = [parsed.subject(), parsed.issuer()];
         if !names.iter().all(|it| name::is_in_order(it)) {

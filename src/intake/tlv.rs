@@ -7,6 +7,9 @@ pub(super) const SET: u8 = 0x31;
 /// An INTEGER.
 pub(super) const INTEGER: u8 = 0x02;
 
+/// The bit of the identifier octet that says: the content is elements (8.1.2.5).
+const CONSTRUCTED: u8 = 0x20;
+
 /// One element, and what follows it.
 pub(super) struct Element<'a> {
     /// The identifier octet.
@@ -64,6 +67,25 @@ pub(super) fn elements(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Whether each constructed element in `bytes` consists of whole elements, all the way down: no length in there claims more
+/// than is there.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    let mut open = vec![bytes];
+    while let Some(content) = open.pop() {
+        if content.is_empty() {
+            continue;
+        }
+        let Ok(element) = read(content) else {
+            return false;
+        };
+        open.push(element.rest);
+        if element.tag & CONSTRUCTED != 0 {
+            open.push(element.content);
+        }
+    }
+    true
+}
+
 fn long_length(digits: &[u8]) -> Result<usize, Fault> {
     let length = digits
         .iter()
@@ -94,6 +116,21 @@ mod tests {
         assert_eq!(read(&[0x04, 0xff]).err(), Some(Fault::Cut));
         let huge = [&[0x04, 0x89][..], &[0xff; 9]].concat();
         assert_eq!(read(&huge).err(), Some(Fault::Cut), "no overflow");
+    }
+
+    #[test]
+    fn no_element_inside_claims_more_than_is_there() {
+        assert!(is_whole(&[]));
+        assert!(is_whole(&[0x30, 4, 0x31, 2, 0x02, 0]));
+        assert!(
+            is_whole(&[0x30, 3, 0x04, 1, 0xff]),
+            "a primitive one is not looked into"
+        );
+        assert!(!is_whole(&[0x30, 4, 0x31, 2, 0x02, 1]));
+        assert!(!is_whole(&[0x30, 4, 0x31, 3, 0x02, 0]));
+        assert!(!is_whole(&[0x30, 2, 0x02, 0, 0x31]));
+        let deep = [0x30, 0x84, 0x7f, 0xff, 0xff, 0xff].repeat(40_000);
+        assert!(!is_whole(&deep));
     }
 
     impl PartialEq for Element<'_> {
