@@ -4,6 +4,7 @@
 //! of the tests' model world, which fail, lie and die between any two steps.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::adapter::sendgrid::CallError;
 use crate::daemon::calls::WriteAnswer;
@@ -91,10 +92,27 @@ mod steps;
 
 use steps::{Next, Step, in_words};
 
+/// For how long a plan and its list are acted on. Between them and a request the machine may sleep or its clock be set, and
+/// people may change at SendGrid what the list says.
+const PLAN_SERVES: Duration = Duration::from_secs(600);
+
 /// A list, and when it was asked for. Nothing younger than that is known from it, however late it is read.
 struct Listed {
     rows: Vec<Row>,
     asked: Moment,
+}
+
+/// When a plan was made, and the list it was made from asked for.
+struct Basis {
+    asked: Moment,
+    planned: Moment,
+}
+
+impl Basis {
+    fn serves(&self, now: &Moment) -> bool {
+        now.elapsed_since(&self.asked) < PLAN_SERVES
+            && now.is_soon_after(&self.planned, PLAN_SERVES)
+    }
 }
 
 /// One pass of one integration.
@@ -125,7 +143,11 @@ impl<H: Hands> Course<'_, H> {
         self.store(book, entries).await?;
         let listed = self.list().await?;
         self.settle(&listed).await?;
-        let plan = self.plan(look, &listed.rows);
+        let basis = Basis {
+            asked: listed.asked,
+            planned: self.hands.now(),
+        };
+        let plan = self.plan(look, &listed.rows, &basis.planned);
         self.note_holds(&plan).await?;
         if plan.actions.is_empty() {
             return Ok(Compared {
@@ -136,7 +158,7 @@ impl<H: Hands> Course<'_, H> {
         }
         tracing::info!("Plan: {} for {}", in_words(&plan.actions), self.name);
         let started = self.hands.now();
-        let (applied, halt) = self.apply(&plan.actions).await;
+        let (applied, halt) = self.apply(&plan.actions, &basis).await;
         if applied == 0 {
             return Ok(Compared {
                 plan,
@@ -148,7 +170,7 @@ impl<H: Hands> Course<'_, H> {
         self.settle(&listed).await?;
         let change = self.last_change(&plan.actions, &started);
         Ok(Compared {
-            plan: self.plan(look, &listed.rows),
+            plan: self.plan(look, &listed.rows, &self.hands.now()),
             change,
             halt,
         })
@@ -185,13 +207,13 @@ impl<H: Hands> Course<'_, H> {
     }
 
     /// Carries the actions out, one by one. How many requests were made, and why it stopped short, if it did.
-    async fn apply(&mut self, actions: &[Action]) -> (usize, Option<Halt>) {
+    async fn apply(&mut self, actions: &[Action], basis: &Basis) -> (usize, Option<Halt>) {
         let mut applied = 0;
         for action in actions {
             let step = match action {
-                Action::Upload { .. } => self.upload(action).await,
-                Action::Enable { .. } => self.enable(action).await,
-                Action::Retire { .. } => self.retire(action).await,
+                Action::Upload { .. } => self.upload(action, basis).await,
+                Action::Enable { .. } => self.enable(action, basis).await,
+                Action::Retire { .. } => self.retire(action, basis).await,
             };
             match step {
                 Step::Made(Next::GoOn) => applied += 1,
@@ -226,14 +248,14 @@ impl<H: Hands> Course<'_, H> {
         self.store(book, entries).await
     }
 
-    fn plan(&self, look: Option<&Look>, rows: &[Row]) -> Plan {
+    fn plan(&self, look: Option<&Look>, rows: &[Row], now: &Moment) -> Plan {
         plan(&Inputs {
             look,
             rows,
             book: self.book,
             policy: self.policy,
             is_skewed: self.hands.is_skewed(),
-            now: &self.hands.now(),
+            now,
         })
     }
 

@@ -144,6 +144,13 @@ impl Moment {
         }
     }
 
+    /// Whether less than `limit` has passed since `then` on both clocks, and the wall clock was not set back by more.
+    #[must_use]
+    pub fn is_soon_after(&self, then: &Self, limit: Duration) -> bool {
+        let apart = self.wall.since(then.wall).max(then.wall.since(self.wall));
+        self.elapsed_since(then) < limit && apart < limit
+    }
+
     /// Both clocks `duration` later.
     #[must_use]
     pub fn plus(&self, duration: Duration) -> Self {
@@ -192,6 +199,27 @@ mod tests {
             moment("b", 5).elapsed_since(&moment("a", 100)),
             Duration::from_secs(5)
         );
+    }
+
+    #[test]
+    fn soon_after_is_soon_on_both_clocks() {
+        let minute = Duration::from_secs(60);
+        let then = moment("a", 100);
+        let at = |since_boot, wall| Moment {
+            wall: Timestamp::from_secs(wall),
+            ..moment("a", since_boot)
+        };
+        for (now, is_soon) in [
+            (at(100, 0), true),
+            (at(159, 59), true),
+            (at(160, 59), false),
+            (at(101, 60), false),
+            (at(101, -59), true),
+            (at(101, -60), false),
+            (at(7_300, 1), false),
+        ] {
+            assert_eq!(now.is_soon_after(&then, minute), is_soon, "{now:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One action: what is made durable, then the request, then what is believed of its outcome.
 
 use crate::adapter::sendgrid::{CallError, Failure};
-use crate::daemon::course::{Course, Hands};
+use crate::daemon::course::{Basis, Course, Hands};
 use crate::daemon::halt::Halt;
 use crate::daemon::outcome::{outcome_of, write_outcome};
 use crate::plan::book::{Belief, Book, Write, WriteOutcome};
@@ -38,7 +38,7 @@ pub(super) fn in_words(actions: &[Action]) -> String {
 
 impl<H: Hands> Course<'_, H> {
     /// Intent made durable, POST, outcome made durable.
-    pub(super) async fn upload(&mut self, action: &Action) -> Step {
+    pub(super) async fn upload(&mut self, action: &Action, basis: &Basis) -> Step {
         let Action::Upload {
             certificate,
             evidence,
@@ -53,6 +53,9 @@ impl<H: Hands> Course<'_, H> {
             Err(halt) => return Step::NotMade(Some(halt)),
         };
         let now = self.hands.now();
+        if !basis.serves(&now) {
+            return Step::NotMade(None);
+        }
         let mut book = self.book.clone();
         book.intend(certificate, *is_new_key, &now);
         let key = if *is_new_key { "new key" } else { "known key" };
@@ -90,7 +93,7 @@ impl<H: Hands> Course<'_, H> {
 
     /// Evidence made durable, PATCH, outcome made durable. It counts as enabled once that is answered, and as disabled for
     /// certain no longer from before the request.
-    pub(super) async fn enable(&mut self, action: &Action) -> Step {
+    pub(super) async fn enable(&mut self, action: &Action, basis: &Basis) -> Step {
         let Action::Enable {
             certificate,
             id,
@@ -104,8 +107,11 @@ impl<H: Hands> Course<'_, H> {
             Err(halt) => return Step::NotMade(Some(halt)),
         };
         let fingerprint = certificate.fingerprint();
-        let detail = format!("id {id}, evidence: {evidence}, after {}", self.trigger);
         let now = self.hands.now();
+        if !basis.serves(&now) {
+            return Step::NotMade(None);
+        }
+        let detail = format!("id {id}, evidence: {evidence}, after {}", self.trigger);
         let entry = Entry::new(now.wall, What::Enabling, Some(fingerprint), detail);
         let before = self.book.beliefs.get(&fingerprint);
         let was_unsure = before.is_some_and(Belief::is_unsure);
@@ -125,7 +131,7 @@ impl<H: Hands> Course<'_, H> {
 
     /// Read back by its id; what is about to happen made durable; PATCH or DELETE; outcome made durable. It counts for
     /// nothing from before the request.
-    pub(super) async fn retire(&mut self, action: &Action) -> Step {
+    pub(super) async fn retire(&mut self, action: &Action, basis: &Basis) -> Step {
         let Action::Retire {
             certificate,
             id,
@@ -152,6 +158,9 @@ impl<H: Hands> Course<'_, H> {
             Err(halt) => return Step::NotMade(Some(halt)),
         };
         let now = self.hands.now();
+        if !basis.serves(&now) {
+            return Step::NotMade(None);
+        }
         let mut book = self.book.clone();
         book.begin_retirement(fingerprint, *how, *ordered, &now);
         let detail = format!(
@@ -163,6 +172,16 @@ impl<H: Hands> Course<'_, H> {
         if let Err(halt) = self.store(book, vec![entry]).await {
             self.hands.note(action, "blocked", None);
             return Step::NotMade(Some(halt));
+        }
+        let now = self.hands.now();
+        if !basis.serves(&now) {
+            self.hands.note(action, "blocked", None);
+            let why = "not sent, as too much time passed since the list".to_owned();
+            let is_forbidden = false;
+            let outcome = WriteOutcome::NotDone { why, is_forbidden };
+            let mut book = self.book.clone();
+            let entries = book.end_retirement(fingerprint, *how, *again, &outcome, &now);
+            return Step::NotMade(self.store(book, entries).await.err());
         }
         let answer = match how {
             How::Disable => self.hands.set_enabled(leave, id, false).await,

@@ -88,6 +88,7 @@ impl Fate {
                 site.misled.elsewhere = true;
                 Self::NotFound
             }
+            _ if world.is_lossy && world.goes_wrong(950) => Self::Cut { is_stored: false },
             Some(fate) if world.goes_wrong(500) => fate,
             _ => Self::draw(world),
         };
@@ -347,7 +348,10 @@ impl Hands for ModelHands {
     type Leave = ();
 
     fn now(&self) -> Moment {
-        self.stage().world.now.clone()
+        self.with(|site, world| {
+            site.witness.writes.clock = Some(world.now.wall);
+            world.now.clone()
+        })
     }
 
     fn is_skewed(&self) -> bool {
@@ -414,9 +418,9 @@ impl Hands for ModelHands {
             let doing = Doing::List(integration());
             return Err(Halt::from(CallError { doing, failure }));
         }
-        self.with(|site, world| {
+        self.with(|site, _| {
             site.has_list = true;
-            site.witness.listed(&rows, &world.now);
+            site.witness.listed(&rows);
         });
         self.tell(|| format!("lists {} rows", rows.len()));
         breathe().await;

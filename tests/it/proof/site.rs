@@ -276,7 +276,9 @@ impl Site {
     pub(super) fn decide(&mut self, before: &Book, after: &Book, entries: &[Entry]) {
         let ledger = self.ledger.as_mut().unwrap();
         ledger.save(integration(), before, after, entries).unwrap();
-        self.note_stored(before, after);
+        if before != after || !entries.is_empty() {
+            self.note_stored(before, after);
+        }
     }
 }
 

@@ -64,6 +64,7 @@ impl Trial {
     /// `is_told`: somebody wants to read what happened.
     pub(super) fn new(seed: u64, daemons: usize, is_told: bool) -> Self {
         let mut world = World::new(seed);
+        world.is_lossy = world.chance(8);
         let sites = (0..daemons)
             .map(|_| Site::new(policy(&mut world)))
             .collect();
@@ -226,7 +227,9 @@ impl Trial {
     fn mend(&mut self, number: usize) {
         let is_elsewhere = {
             let mut stage = self.stage();
-            stage.world.mend();
+            for mended in stage.world.mend() {
+                stage.tell(|| mended);
+            }
             stage.world.is_elsewhere && stage.world.chance(8)
         };
         if is_elsewhere {

@@ -125,6 +125,8 @@ pub(super) struct World {
     boots: u32,
     /// Nothing goes wrong any more.
     pub(super) is_calm: bool,
+    /// Nearly every write gets lost on its way.
+    pub(super) is_lossy: bool,
     pub(super) files: BTreeMap<String, FileVerdict>,
     pub(super) source_up: bool,
     edits: u32,
@@ -150,6 +152,7 @@ impl World {
             wrong_by: 0,
             boots: 0,
             is_calm: false,
+            is_lossy: false,
             files: BTreeMap::new(),
             source_up: true,
             edits: 0,
@@ -199,13 +202,17 @@ impl World {
     }
 
     /// A wrong clock is set right, an unreadable directory is readable again, now and then.
-    pub(super) fn mend(&mut self) {
+    pub(super) fn mend(&mut self) -> Vec<String> {
+        let mut mended = Vec::new();
         if self.wrong_by != 0 && self.chance(6) {
             self.jump();
+            mended.push(format!("the wall clock is set right, to {}", self.now.wall));
         }
         if !self.source_up && self.chance(8) {
             self.source_up = true;
+            mended.push("the directory is readable again".to_owned());
         }
+        mended
     }
 
     /// The machine is off for a while, and another boot begins.

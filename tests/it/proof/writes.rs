@@ -6,7 +6,7 @@ use std::time::Duration;
 use sso_certd::adapter::sendgrid::{CallError, Doing, Failure, Written};
 use sso_certd::daemon::calls::WriteAnswer;
 use sso_certd::domain::{
-    Certificate, CertificateId, FileVerdict, Fingerprint, Look, Moment, PublicKeyId, Row, Timestamp,
+    Certificate, CertificateId, FileVerdict, Fingerprint, Look, PublicKeyId, Row, Timestamp,
 };
 use sso_certd::plan::book::{Belief, Book, Deleting, Standing};
 use sso_certd::plan::decision::Decision;
@@ -47,6 +47,8 @@ impl Sent {
 /// What one daemon did to rows, and what people said to it.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
+    /// What the wall clock said when the daemon last asked it.
+    pub(super) clock: Option<Timestamp>,
     /// Requests about rows that are there.
     pub(super) count: usize,
     /// Of those, the ones that took something away.
@@ -64,8 +66,9 @@ pub(super) struct Writes {
     is_repeated: bool,
     /// The row whose request has just been answered for certain.
     answered: Option<CertificateId>,
+    /// The row about which a request was announced in this life, and not made yet.
+    announced: Option<CertificateId>,
     list: Vec<Row>,
-    list_wall: Option<Timestamp>,
     has_added: bool,
     has_taken: bool,
     approved: BTreeSet<Fingerprint>,
@@ -82,7 +85,9 @@ impl Writes {
 
     /// Whether a belief may change like this without a list: by our own announcement, or by an answer.
     pub(super) fn explains(&self, was: &Standing, is: &Standing) -> bool {
-        let answered = |id: &CertificateId| self.answered.as_ref() == Some(id);
+        let answered = |id: &CertificateId| {
+            self.answered.as_ref() == Some(id) || self.announced.as_ref() == Some(id)
+        };
         match (was, is) {
             (Standing::Confirmed(_), Standing::Disabled { unsure, .. }) => *unsure,
             (
@@ -136,11 +141,19 @@ impl Writes {
         };
         self.open.retain(is_open);
         self.answered = None;
+        let is_announced = |(fingerprint, it): &(&Fingerprint, &Belief)| {
+            let is_open =
+                |it: &Belief| it.is_unsure() || matches!(it.standing, Standing::Deleting(_));
+            is_open(it) && !before.beliefs.get(fingerprint).is_some_and(is_open)
+        };
+        let announced = after.beliefs.iter().find(is_announced);
+        self.announced = announced.and_then(|(_, it)| it.id().cloned());
     }
 
     /// The process died; what it was told is lost.
     pub(super) fn restarted(&mut self) {
         self.answered = None;
+        self.announced = None;
     }
 }
 
@@ -168,9 +181,8 @@ impl Witness {
         }
     }
 
-    pub(super) fn listed(&mut self, rows: &[Row], now: &Moment) {
+    pub(super) fn listed(&mut self, rows: &[Row]) {
         self.writes.list = rows.to_vec();
-        self.writes.list_wall = Some(now.wall);
         self.last_read = None;
     }
 
@@ -317,10 +329,11 @@ impl Witness {
                         let validity = it.validity();
                         validity.is_valid(now) && validity.not_after >= now.plus(7 * DAY)
                     };
-                    // The clock may have been set since the list was read.
-                    let is_valid = [Some(world.now.wall), writes.list_wall];
-                    it.fingerprint() != fingerprint
-                        && is_valid.into_iter().flatten().any(stays_valid)
+                    // By the clock as the daemon last read it; the plan may be some minutes older.
+                    let while_ago = Duration::from_secs(600);
+                    let planned = |now: Timestamp| [now, now.minus(while_ago), now.plus(while_ago)];
+                    let mut planned = writes.clock.into_iter().flat_map(planned);
+                    it.fingerprint() != fingerprint && planned.any(stays_valid)
                 })
         };
         if !writes.list.iter().any(|it| stays(&it)) {
@@ -344,6 +357,7 @@ impl Witness {
 
     /// A request is under way.
     fn sent(&mut self, sent: Sent, id: &CertificateId) -> bool {
+        self.writes.announced = None;
         let was_doubted = self.writes.doubted.contains(id);
         self.writes.open.insert(id.clone());
         if sent != Sent::Enable {
