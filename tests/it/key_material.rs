@@ -128,7 +128,7 @@ fn every_hiding_place(certificate: &Made) -> Vec<Key> {
             let behind = [&comments, &b"\n"[..], &key.bytes].concat();
             all.push(key.dressed("behind comments", behind));
         }
-        if key.may_be_cut {
+        if key.known_by.is_some() {
             let half = &key.bytes[..key.bytes.len() / 3 * 2];
             let cut = key.dressed("cut", half.to_vec());
             all.push(cut);

@@ -23,9 +23,12 @@ pub struct Key {
     pub secrets: Vec<Vec<u8>>,
     /// Where it is looked for.
     pub place: Place,
-    /// Whether its first 150 bytes say what it is.
-    pub may_be_cut: bool,
+    /// How many of its first bytes say what it is, if it may be cut behind them.
+    pub known_by: Option<usize>,
 }
+
+/// The first bytes of nearly every key that say what it is, as text or as DER.
+const BEGINNING: usize = 150;
 
 /// Where key material is known as such.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +52,7 @@ impl Key {
             bytes,
             secrets: self.secrets.clone(),
             place: Place::File,
-            may_be_cut: false,
+            known_by: None,
         }
     }
 }
@@ -195,7 +198,7 @@ fn clothes(name: &str, label: &str, der: &[u8], secrets: &[Vec<u8>]) -> Vec<Key>
         bytes,
         secrets: secrets.to_vec(),
         place,
-        may_be_cut: true,
+        known_by: Some(BEGINNING),
     };
     let text = |form: &str, text: String| key(form, text.into_bytes(), Place::Anywhere);
     let pem = armoured("PRIVATE KEY", "", &digits);
@@ -204,6 +207,8 @@ fn clothes(name: &str, label: &str, der: &[u8], secrets: &[Vec<u8>]) -> Vec<Key>
     // The end of a line in the middle: how the first one begins is much the same for every key.
     let line = pem.lines().nth(pem.lines().count() / 2).unwrap();
     twice.secrets = vec![line.as_bytes()[24..].to_vec()];
+    let mut array = text("as a C array", spaced(&hex, "0x", ", "));
+    array.known_by = Some(2 * BEGINNING); // six for each byte of the key
     vec![
         key("in DER", der.to_vec(), Place::Anywhere),
         text("in PEM", armoured(label, "", &digits)),
@@ -218,7 +223,7 @@ fn clothes(name: &str, label: &str, der: &[u8], secrets: &[Vec<u8>]) -> Vec<Key>
         text("in hexadecimal digits", hex.clone()),
         text("in capital hexadecimal digits", hex.to_uppercase()),
         text("in hexadecimal digits with colons", spaced(&hex, "", ":")),
-        text("as a C array", spaced(&hex, "0x", ", ")),
+        array,
         key("as a dump", dumped(der).into_bytes(), Place::Line),
     ]
 }
@@ -272,12 +277,12 @@ fn text_forms(rsa: &Rsa, ec: &[u8], numbers: &mut Numbers) -> Vec<Key> {
     );
     let legacy =
         "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,5A0C9B1E77D20F3344A1C6E0B85D9F21\n\n";
-    let key = |name: &str, text: String, secrets: &[&[u8]], may_be_cut| Key {
+    let key = |name: &str, text: String, secrets: &[&[u8]], may_be_cut: bool| Key {
         name: name.to_owned(),
         bytes: text.into_bytes(),
         secrets: secrets.iter().map(|it| it.to_vec()).collect(),
         place: Place::Anywhere,
-        may_be_cut,
+        known_by: may_be_cut.then_some(BEGINNING),
     };
     vec![
         key(
@@ -330,7 +335,7 @@ fn binary_forms(rsa: &Rsa, numbers: &mut Numbers) -> Vec<Key> {
         bytes,
         secrets,
         place,
-        may_be_cut: true,
+        known_by: Some(BEGINNING),
     };
     let blob = [
         b"\x07\x02\0\0\0\xa4\0\0RSA2\0\x08\0\0\x01\0\x01\0".as_slice(),

@@ -43,8 +43,10 @@ fn key_somewhere(chance: &mut Chance) -> Case {
         }
         Place::File => 0,
     };
-    if key.may_be_cut && chance.one_in(3) {
-        let length = 150 + chance.place(key.bytes.len().saturating_sub(150));
+    if let Some(least) = key.known_by
+        && chance.one_in(3)
+    {
+        let length = least + chance.place(key.bytes.len().saturating_sub(least));
         key.bytes.truncate(length);
         if chance.one_in(2) {
             around.truncate(at);
