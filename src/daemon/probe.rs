@@ -1,17 +1,36 @@
 //! `check-config --probe`: what SendGrid says of each key and of each integration.
 
+use std::collections::BTreeSet;
+
 use crate::daemon::desk::ask;
 use crate::daemon::generation::WaysIn;
 use crate::daemon::shared::Shared;
 use crate::daemon::worker::{Probe, Request};
 use crate::domain::AccountName;
 use crate::domain::text::printable;
-use crate::plan::policy::Mode;
+use crate::plan::policy::{Mode, Policy, RetireAction};
 use crate::view::check_text::{Finding, Grade, findings_text};
 use crate::view::terminal::{Rendered, Terminal};
 
-/// The scopes that the daemon needs, and may need.
-const NEEDED: [&str; 2] = ["sso.settings.read", "sso.settings.create"];
+/// The scope without which nothing works.
+const READ: &str = "sso.settings.read";
+
+/// The scope of uploads.
+const CREATE: &str = "sso.settings.create";
+
+/// The scopes that a key needs for what its integrations may do by themselves.
+fn needed<'a>(integrations: impl Iterator<Item = &'a Policy>) -> Vec<&'static str> {
+    let mut scopes = BTreeSet::new();
+    for policy in integrations.filter(|it| it.mode != Mode::Observe) {
+        scopes.insert(CREATE);
+        match policy.retire.action {
+            RetireAction::Keep => {}
+            RetireAction::Disable => drop(scopes.insert("sso.settings.update")),
+            RetireAction::Delete => drop(scopes.insert("sso.settings.delete")),
+        }
+    }
+    std::iter::once(READ).chain(scopes).collect()
+}
 
 /// Asks every account, and says what was found.
 pub(super) async fn probe(ways_in: &WaysIn, shared: &Shared, terminal: Terminal) -> Rendered {
@@ -71,29 +90,23 @@ fn probe_findings(
             return findings;
         }
     };
-    let missing: Vec<&str> = NEEDED
-        .into_iter()
-        .filter(|it| !scopes.iter().any(|scope| scope == it))
-        .collect();
-    if missing.is_empty() {
-        findings.push(finding(
-            Grade::Fine,
-            format!("{account}: key from {from}; scopes {}", NEEDED.join(", ")),
-        ));
+    let has = |it: &str| scopes.iter().any(|scope| scope == it);
+    let needed = needed(own().map(|(_, it)| &it.policy));
+    let missing: Vec<&str> = needed.iter().copied().filter(|it| !has(it)).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let text = format!("{account}: the key from {from} lacks {missing}");
+        findings.push(finding(Grade::Problem, text));
     } else {
-        let is_reading = own().all(|(_, it)| it.policy.mode == Mode::Observe);
-        let grade = if is_reading && missing == ["sso.settings.create"] {
-            Grade::Remark
-        } else {
-            Grade::Problem
-        };
-        findings.push(finding(
-            grade,
-            format!(
-                "{account}: the key from {from} lacks {}",
-                missing.join(", ")
-            ),
-        ));
+        let needed = needed.join(", ");
+        let text = format!("{account}: key from {from}; scopes {needed}");
+        findings.push(finding(Grade::Fine, text));
+        if !has(CREATE) {
+            let text = format!(
+                "{account}: the key lacks {CREATE}, which mode = \"observe\" does not need"
+            );
+            findings.push(finding(Grade::Remark, text));
+        }
     }
     let surplus: Vec<&String> = scopes
         .iter()

@@ -271,6 +271,45 @@ async fn a_probe_says_what_sendgrid_says_of_the_key() {
 }
 
 #[tokio::test]
+async fn a_probe_asks_for_the_scopes_that_the_configuration_needs() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let everything =
+        "sso.settings.read, sso.settings.create, sso.settings.update, sso.settings.delete";
+    for (settings, needed) in [
+        ("mode = \"observe\"", 1),
+        ("retire.action = \"keep\"", 2),
+        ("retire.action = \"disable\"", 3),
+        ("retire.action = \"delete\"", 4),
+        ("mode = \"observe\"\nretire.action = \"delete\"", 1),
+    ] {
+        stage
+            .home
+            .set("defaults", &format!("[defaults]\n{settings}\n"));
+        let scopes: Vec<&str> = everything.split(", ").collect();
+        let all = stage.home.ask(&["check-config", "--probe"]).await;
+        assert_eq!(all.exit, 0, "{settings}: {all:?}");
+        let last = scopes[needed - 1];
+        let without: Vec<&str> = scopes.iter().copied().filter(|it| *it != last).collect();
+        stage.sendgrid.set_scopes("default", 1, &without);
+        let lacking = stage.home.ask(&["check-config", "--probe"]).await;
+        assert_eq!(lacking.exit, 1, "{settings}: {lacking:?}");
+        assert!(
+            lacking.out.contains(&format!("lacks {last}")),
+            "{settings}: {lacking:?}"
+        );
+        let enough: Vec<&str> = match needed {
+            3 => vec![scopes[0], scopes[1], scopes[2]],
+            4 => vec![scopes[0], scopes[1], scopes[3]],
+            _ => scopes[..needed].to_vec(),
+        };
+        stage.sendgrid.set_scopes("default", 1, &enough);
+        let fine = stage.home.ask(&["check-config", "--probe"]).await;
+        assert_eq!(fine.exit, 0, "{settings}: {fine:?}");
+        stage.sendgrid.set_scopes("default", 1, &scopes);
+    }
+}
+
+#[tokio::test]
 async fn another_user_is_told_by_the_listener_what_it_tells_and_nothing_else() {
     if !rustix::process::geteuid().is_root() {
         return; // only root can become somebody else
