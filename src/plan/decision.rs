@@ -133,6 +133,9 @@ pub enum Refusal {
     /// Its last second has passed.
     #[error("its last second has passed")]
     Over,
+    /// Whether its last second has passed nobody knows.
+    #[error("whether it is over cannot be told while this clock and SendGrid's disagree")]
+    ClockInDoubt,
     /// Its key is that of a certificate which somebody removed.
     #[error("its key is that of {}, which somebody removed at SendGrid", .0.short())]
     RemovedKey(Fingerprint),
@@ -172,7 +175,8 @@ impl Refusal {
     }
 }
 
-/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry.
+/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `is_skewed`:
+/// SendGrid's clock and ours disagree too much for an end to be believed.
 ///
 /// # Errors
 /// Why it cannot be taken; the book is as it was.
@@ -181,6 +185,7 @@ pub fn decide(
     fingerprint: Fingerprint,
     decision: Decision,
     author: &Author,
+    is_skewed: bool,
     now: &Moment,
 ) -> Result<Vec<Entry>, Refusal> {
     let Some(belief) = book.beliefs.get(&fingerprint) else {
@@ -198,6 +203,10 @@ pub fn decide(
         )]);
     };
     may(book, belief, decision, now)?;
+    let lifts_by_its_end = decision == Decision::Forget && belief.is_tombstone_alone();
+    if lifts_by_its_end && is_skewed {
+        return Err(Refusal::ClockInDoubt);
+    }
     let mut after = belief.clone();
     let detail = take(&mut after, decision);
     if after == *belief {
@@ -309,6 +318,14 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
     }
 }
 
+impl Belief {
+    /// Whether it was removed, and nobody has decided anything since.
+    fn is_tombstone_alone(&self) -> bool {
+        let is_undecided = self.word.is_none() && self.order.is_none();
+        matches!(self.standing, Standing::Removed { .. }) && is_undecided
+    }
+}
+
 /// Whether its key may be let in: nobody said never to it, and no other certificate with it was removed.
 fn may_its_key(book: &Book, belief: &Belief) -> Result<(), Refusal> {
     not_denied(book, belief)?;
@@ -355,7 +372,7 @@ fn take(belief: &mut Belief, decision: Decision) -> &'static str {
                     belief.standing = Standing::Removed { id: None };
                 }
                 // Of what is over nothing comes back.
-                (Standing::Removed { .. }, None) if belief.word.is_none() => {
+                _ if belief.is_tombstone_alone() => {
                     belief.standing = Standing::Seen;
                 }
                 _ => {}

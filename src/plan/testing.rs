@@ -376,7 +376,15 @@ impl World {
         certificate: &Certificate,
     ) -> Result<(), decision::Refusal> {
         let fingerprint = certificate.fingerprint();
-        let entries = decide(&mut self.book, fingerprint, decision, &alice(), &self.now)?;
+        let is_skewed = self.is_skewed;
+        let entries = decide(
+            &mut self.book,
+            fingerprint,
+            decision,
+            &alice(),
+            is_skewed,
+            &self.now,
+        )?;
         self.history.extend(entries);
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Many integrations of two accounts, a fifth of all answers bad, certificates that appear at any time: at the end everything
-//! is as it should be, and the daemon is no larger than before.
+//! Many integrations of two accounts, a fifth of all answers bad, certificates that appear at any time of the first half and
+//! are written again in the second: at the end everything is as it should be, and the daemon has stopped to grow.
 //!
 //! A few seconds in every run of the tests; ten minutes of the release binary are
 //! `SSO_CERTD_SOAK=600 cargo test --release --test it soak -- --nocapture`.
@@ -52,11 +52,15 @@ async fn a_fifth_of_bad_answers_leaves_everything_in_step_and_memory_flat() {
     while began.elapsed() < length {
         let number = dice.usize(..count);
         let own = &mut put[number];
-        if own.len() < MOST_OF_ONE {
+        let is_growing = began.elapsed() < length / 2;
+        if is_growing && own.len() < MOST_OF_ONE {
             let made = valid(&format!("{number} {}", own.len()));
+            own.push(made);
+        }
+        // Later the last file is only written once more: what there is to know stays as large as it is.
+        if let Some(made) = own.last() {
             let file = format!("{}.pem", own.len());
             stage.home.put(&name(number), &file, &made.pem);
-            own.push(made);
         }
         memory.push(resident(&daemon));
         sleep(pause).await;
@@ -82,7 +86,7 @@ async fn a_fifth_of_bad_answers_leaves_everything_in_step_and_memory_flat() {
     assert!(bad * 8 > asked, "{bad} of {asked} is not much");
     // In seconds a process is still growing into its size.
     assert!(
-        length < Duration::from_secs(60) || flat < 1.15,
+        length < Duration::from_secs(60) || flat < 1.05,
         "{memory:?}"
     );
     assert_eq!(daemon.stop().await, 0);
@@ -198,7 +202,7 @@ fn resident(daemon: &Daemon) -> u64 {
     line.unwrap().trim_end_matches("kB").trim().parse().unwrap()
 }
 
-/// The last quarter of a series over its second one, by their medians.
+/// The last quarter of a series over the one before, by their medians.
 fn flatness(series: &[u64]) -> f64 {
     let quarter = series.len() / 4;
     let median = |part: &[u64]| {
@@ -207,7 +211,7 @@ fn flatness(series: &[u64]) -> f64 {
         part.get(part.len() / 2).copied().unwrap_or(1)
     };
     let (early, late) = (
-        median(&series[quarter..2 * quarter]),
+        median(&series[2 * quarter..3 * quarter]),
         median(&series[3 * quarter..]),
     );
     #[expect(

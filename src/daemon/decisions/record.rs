@@ -70,7 +70,15 @@ impl Worker {
         let entries = match wish.matter {
             Matter::Pause(is_paused) => set_pause(&mut book, is_paused, &wish.author, &now),
             Matter::Certificate(fingerprint, decision) => {
-                match decide(&mut book, fingerprint, decision, &wish.author, &now) {
+                let is_skewed = self.link.is_skewed();
+                match decide(
+                    &mut book,
+                    fingerprint,
+                    decision,
+                    &wish.author,
+                    is_skewed,
+                    &now,
+                ) {
                     Ok(entries) => entries,
                     Err(refusal) => return Some(Recorded::Refused(refusal)),
                 }

@@ -469,6 +469,10 @@ fn what_was_removed_and_is_over_can_be_forgotten_so_that_its_key_may_come_again(
     let removed = Refusal::RemovedKey(a.fingerprint());
     assert_eq!(world.decide(Decision::Approve, &again), Err(removed));
     assert_eq!(world.decide(Decision::Restore, &a), Err(Refusal::Over));
+    world.is_skewed = true;
+    let by_a_wrong_clock = world.decide(Decision::Forget, &a);
+    assert_eq!(by_a_wrong_clock, Err(Refusal::ClockInDoubt));
+    world.is_skewed = false;
     world.decide(Decision::Forget, &a).unwrap();
     world.pass();
     assert_eq!(world.state(&again), "trusted");

@@ -355,8 +355,7 @@ impl Hands for ModelHands {
     }
 
     fn is_skewed(&self) -> bool {
-        let skew = self.with(|site, world| site.gate.view(&world.now).skew_secs);
-        skew.is_some_and(|it| it.unsigned_abs() > 300)
+        self.with(|site, world| site.is_skewed(world))
     }
 
     async fn save(&mut self, before: &Book, after: &Book, entries: &[Entry]) -> Result<(), Halt> {

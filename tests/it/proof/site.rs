@@ -272,6 +272,12 @@ impl Site {
         is_noted && last.records.first().map(|it| it.entry.what) == Some(what)
     }
 
+    /// Whether SendGrid's clock and the daemon's are known to disagree too much.
+    pub(super) fn is_skewed(&self, world: &World) -> bool {
+        let skew = self.gate.view(&world.now).skew_secs;
+        skew.is_some_and(|it| it.unsigned_abs() > 300)
+    }
+
     /// A person decides; it is durable at once.
     pub(super) fn decide(&mut self, before: &Book, after: &Book, entries: &[Entry]) {
         let ledger = self.ledger.as_mut().unwrap();

@@ -292,11 +292,27 @@ impl Trial {
         let certificate = &pool[world.dice.usize(0..pool.len())];
         let fingerprint = certificate.fingerprint();
         let mut after = before.clone();
-        let taken = decide(&mut after, fingerprint, decision, &somebody(), &world.now);
         let site = &mut sites[number];
+        let is_skewed = site.is_skewed(world);
+        let by = somebody();
+        let taken = decide(
+            &mut after,
+            fingerprint,
+            decision,
+            &by,
+            is_skewed,
+            &world.now,
+        );
         if let Ok(entries) = &taken {
             site.decide(&before, &after, entries);
             site.witness.decided(decision, fingerprint);
+            let standing_in =
+                |book: &Book| book.beliefs.get(&fingerprint).map(|it| it.standing.clone());
+            let was_removed = matches!(standing_in(&before), Some(Standing::Removed { .. }));
+            if was_removed && standing_in(&after) == Some(Standing::Seen) && !is_skewed {
+                // It is over, by a clock that nobody had reason to doubt.
+                site.witness.removed.remove(&fingerprint);
+            }
         }
         stage.tell(|| {
             format!(
