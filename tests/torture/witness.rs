@@ -1,8 +1,7 @@
 //! Judges the judge: what must hold of every verdict, found out without the intake's own code.
 
-use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256};
-use sso_certd::domain::{Accepted, Certificate, Reason, Rejection};
+use sso_certd::domain::{Accepted, Certificate, FILE_LIMIT, Reason, Rejection};
 use sso_certd::intake::{canonical_pem, judge_file, read_certificate, read_known, read_listed};
 use x509_cert::der::{Decode as _, Encode as _};
 use x509_parser::prelude::FromDer as _;
@@ -99,7 +98,7 @@ fn misread(certificate: &Certificate) -> Option<String> {
     let wrong = |what: &str| {
         Some(format!(
             "accepted, but {what}: {}",
-            Base64::encode_string(der)
+            certificate.fingerprint().hex()
         ))
     };
     let Ok(strict) = x509_cert::Certificate::from_der(der) else {
@@ -142,6 +141,8 @@ fn misread(certificate: &Certificate) -> Option<String> {
     }
     for clothes in [der.to_vec(), canonical_pem(der).into_bytes()] {
         match judged(&clothes) {
+            // A file of nothing but DER may hold more than one of text.
+            Err(it) if it.refusal.reason == Reason::TooLarge && clothes.len() > FILE_LIMIT => {}
             Ok(it)
                 if it.certificates.len() == 1
                     && it.certificates[0].fingerprint() == certificate.fingerprint() => {}
