@@ -133,11 +133,6 @@ impl Action {
             | Self::Retire { certificate, .. } => certificate,
         }
     }
-
-    /// Whether it lets somebody in, or lets somebody stay in.
-    pub const fn is_addition(&self) -> bool {
-        !matches!(self, Self::Retire { .. })
-    }
 }
 
 /// Plans one integration. Planning again after the actions were applied is a no-op.

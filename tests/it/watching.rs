@@ -4,8 +4,10 @@
 #![expect(clippy::float_cmp, reason = "counters of whole things")]
 #![expect(clippy::disallowed_methods, reason = "a test aborts its own noise")]
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{Seek as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::Duration;
@@ -77,6 +79,61 @@ fn replace_link(target: &Path, link: &Path) {
 
 fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+// What files are called.
+
+#[tokio::test]
+async fn names_are_bytes_and_are_shown_so_that_nothing_is_done_by_them() {
+    let (stage, daemon, _) = keeper("0s").await;
+    let longest = [b"a".repeat(251), b".pem".to_vec()].concat();
+    let names: [&[u8]; 5] = [
+        b"-rf.pem",
+        &longest,
+        b"two\nlines.pem",
+        b"\xff\xfe.pem",
+        b"\x1b[2J\xe2\x80\xae.pem",
+    ];
+    let directory = stage.home.directory("okta");
+    for (number, name) in names.into_iter().enumerate() {
+        let certificate = valid(&format!("number {number}"));
+        let path = directory.join(OsStr::from_bytes(name));
+        fs::write(&path, &certificate.pem).unwrap();
+        chmod(&path, 0o644);
+        daemon.shows_state("okta", &certificate, "trusted").await;
+    }
+    has_files(&daemon, 6).await;
+    // A reason is told of each, in every place.
+    for name in names {
+        fs::write(directory.join(OsStr::from_bytes(name)), "no certificate").unwrap();
+    }
+    let refused = [OF_OKTA[0], OF_OKTA[1], ("status", "refused")];
+    daemon
+        .measures("sso_certd_source_files", &refused, 5.0)
+        .await;
+    let shown = [
+        "-rf.pem",
+        "two\\u{a}lines.pem",
+        "\\xff\\xfe.pem",
+        "\\u{1b}[2J\\u{202e}.pem",
+    ];
+    let path = directory.to_str().unwrap();
+    let told = [
+        stage.home.ask(&["status", "--all"]).await.out,
+        stage.home.ask(&["plan"]).await.out,
+        stage.home.ask(&["inspect", path]).await.out,
+    ];
+    for told in told {
+        assert!(
+            !told.contains(['\u{1b}', '\u{202e}', '\u{fffd}']),
+            "{told:?}"
+        );
+        assert!(!told.contains("\nlines.pem"), "{told:?}");
+    }
+    let status = stage.home.ask(&["status", "--all"]).await;
+    for name in shown {
+        assert!(status.out.contains(name), "{name}: {status:?}");
+    }
 }
 
 // What is done to a file.

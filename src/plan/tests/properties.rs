@@ -202,8 +202,12 @@ fn of_ours(world: &World, valid_for: Duration) -> BTreeSet<Fingerprint> {
     beliefs.map(|(fingerprint, _)| *fingerprint).collect()
 }
 
+fn is_retirement(action: &Action) -> bool {
+    matches!(action, Action::Retire { .. })
+}
+
 fn retired(plan: &Plan) -> Vec<&Action> {
-    plan.actions.iter().filter(|it| !it.is_addition()).collect()
+    plan.actions.iter().filter(|it| is_retirement(it)).collect()
 }
 
 /// What a person did or the policy allows, so that something may be taken away at all.
@@ -264,7 +268,7 @@ proptest! {
                 let after = of_ours(&world, Duration::ZERO);
                 prop_assert!(after.len() >= before.len().min(1), "{action:?}");
                 prop_assert!(world.cover() >= cover.min(1), "{action:?}");
-                if !action.is_addition() {
+                if is_retirement(action) {
                     prop_assert!(!of_ours(&world, 7 * DAY).is_empty(), "{action:?}");
                 }
             }
@@ -338,7 +342,7 @@ proptest! {
     fn no_denied_or_removed_key_is_let_in(events in events(60)) {
         let mut world = world_of(&events);
         let Ok(plan) = world.observe() else { return Ok(()) };
-        for action in plan.actions.iter().filter(|it| it.is_addition()) {
+        for action in plan.actions.iter().filter(|it| !is_retirement(it)) {
             let key = Some(action.certificate().key_id());
             let restored = world.book.beliefs[&action.certificate().fingerprint()].order.is_some();
             for belief in world.book.beliefs.values().filter(|it| it.key_id() == key) {
