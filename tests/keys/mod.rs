@@ -207,8 +207,11 @@ fn clothes(name: &str, label: &str, der: &[u8], secrets: &[Vec<u8>]) -> Vec<Key>
     // The end of a line in the middle: how the first one begins is much the same for every key.
     let line = pem.lines().nth(pem.lines().count() / 2).unwrap();
     twice.secrets = vec![line.as_bytes()[24..].to_vec()];
-    let mut array = text("as a C array", spaced(&hex, "0x", ", "));
-    array.known_by = Some(2 * BEGINNING); // six for each byte of the key
+    // So many bytes of text for each of the key.
+    let wide = |width: usize, mut key: Key| {
+        key.known_by = Some(width * BEGINNING);
+        key
+    };
     vec![
         key("in DER", der.to_vec(), Place::Anywhere),
         text("in PEM", armoured(label, "", &digits)),
@@ -220,11 +223,14 @@ fn clothes(name: &str, label: &str, der: &[u8], secrets: &[Vec<u8>]) -> Vec<Key>
         text("in base64 of many lines", lines(&digits, 76)),
         text("in base64url", Base64UrlUnpadded::encode_string(der)),
         twice,
-        text("in hexadecimal digits", hex.clone()),
-        text("in capital hexadecimal digits", hex.to_uppercase()),
-        text("in hexadecimal digits with colons", spaced(&hex, "", ":")),
-        array,
-        key("as a dump", dumped(der).into_bytes(), Place::Line),
+        wide(2, text("in hexadecimal digits", hex.clone())),
+        wide(2, text("in capital hexadecimal digits", hex.to_uppercase())),
+        wide(
+            3,
+            text("in hexadecimal digits with colons", spaced(&hex, "", ":")),
+        ),
+        wide(6, text("as a C array", spaced(&hex, "0x", ", "))),
+        wide(5, key("as a dump", dumped(der).into_bytes(), Place::Line)),
     ]
 }
 
