@@ -239,12 +239,14 @@ impl<H: Hands> Course<'_, H> {
             reads.insert(id, read);
         }
         let mut book = self.book.clone();
-        let entries = settle(&mut book, rows, &reads, delivery, asked).map_err(|Unreachable| {
+        let is_skewed = self.hands.is_skewed();
+        let settled = settle(&mut book, rows, &reads, delivery, is_skewed, asked);
+        let entries = settled.map_err(|Unreachable| {
             let text = "everything we know of it is gone at once, and SendGrid answers 404 for each: is it the right \
                         account and integration_id?";
             Halt::Missing(text.to_owned())
         })?;
-        book.tidy(&self.hands.now(), self.hands.is_skewed());
+        book.tidy(&self.hands.now(), is_skewed);
         self.store(book, entries).await
     }
 

@@ -67,9 +67,16 @@ pub(super) fn imagine(
     let delivery = &subject.settings.policy.delivery;
     let see = |book: &mut Book, now: &Moment| {
         note_source(book, look, now);
-        settle(book, rows, &BTreeMap::new(), delivery, now)
-            .map(|_| ())
-            .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())
+        settle(
+            book,
+            rows,
+            &BTreeMap::new(),
+            delivery,
+            link.is_skewed(),
+            now,
+        )
+        .map(|_| ())
+        .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())
     };
     see(&mut book, &now)?;
     if let Some(at) = at {

@@ -9,7 +9,7 @@ use crate::domain::Moment;
 /// The time between two looks of one boot that both saw it counts, by `CLOCK_BOOTTIME`; it runs on while the machine is
 /// suspended, and the wall clock has no part in it. The gap of a reboot counts for nothing, nor does the time around a
 /// look that could not tell.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Credit {
     /// Looks that saw it.
     pub looks: u32,

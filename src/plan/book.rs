@@ -149,6 +149,27 @@ impl Book {
             .retain(|_, it| !it.is_idle(now.wall, is_skewed));
     }
 
+    /// Whether another one of ours counts as enabled and is valid, whatever the last list said.
+    pub fn has_valid_beside(&self, fingerprint: Fingerprint, now: &Moment) -> bool {
+        self.beliefs.iter().any(|(other, it)| {
+            let is_ours = matches!(it.standing, Standing::Confirmed(_));
+            let certificate = it.certificate.as_ref();
+            let is_valid = certificate.is_some_and(|it| it.validity().is_valid(now.wall));
+            *other != fingerprint && is_ours && is_valid
+        })
+    }
+
+    /// Whether one of ours was ever trusted, as far as is remembered.
+    pub fn has_ever_trusted(&self) -> bool {
+        self.beliefs.values().any(|it| {
+            let was_trusted = matches!(
+                it.standing,
+                Standing::Removed { .. } | Standing::Retired { .. }
+            );
+            was_trusted || it.trusted_since.is_some()
+        })
+    }
+
     /// Forgets every wait of ours that a person may lift: rejections, and writes that were refused.
     pub fn lift_holds(&mut self) {
         self.refused_writes.clear();

@@ -29,7 +29,9 @@ pub(super) fn decide_wanted(items: &mut [Item], sides: &Sides<'_>) {
             (State::Planned, Some(wanted)) => {
                 Some(sides.decide(certificate, belief, wanted, &known_keys))
             }
-            (State::Disabled, wanted) => sides.decide_disabled(belief, wanted.is_some()),
+            (State::Disabled, wanted) => {
+                sides.decide_disabled(certificate, belief, wanted.is_some(), &known_keys)
+            }
             _ => None,
         };
         if let Some((state, why)) = decided {
@@ -82,7 +84,11 @@ impl Sides<'_> {
         let is_known_key = known_keys.contains(&key);
         let decided = match trust(certificate, belief, is_known_key, &policy.trust, now) {
             Trust::Enough(evidence) => {
-                let is_new_key = !is_known_key && evidence != Evidence::Order;
+                // What was sent or trusted before is sent again, not let in anew.
+                let was_let_in =
+                    |it: &Belief| it.posts > 0 || matches!(it.standing, Standing::Retired { .. });
+                let is_new_key =
+                    !is_known_key && evidence != Evidence::Order && !belief.is_some_and(was_let_in);
                 let enough = Why::Enough {
                     evidence,
                     is_new_key,
@@ -99,15 +105,29 @@ impl Sides<'_> {
     }
 
     /// Whether a certificate that we disabled is enabled again: a person wants it back, or it was taken away for its
-    /// absence and a file asks for it again.
-    fn decide_disabled(&self, belief: Option<&Belief>, is_wanted: bool) -> Option<(State, Why)> {
+    /// absence, and a file asks for it again that would be enough for a new one.
+    fn decide_disabled(
+        &self,
+        certificate: &Certificate,
+        belief: Option<&Belief>,
+        is_wanted: bool,
+        known_keys: &BTreeSet<PublicKeyId>,
+    ) -> Option<(State, Why)> {
         let belief = belief?;
         let evidence = match (&belief.standing, belief.order) {
             (Standing::Disabled { .. }, Some(Order::Restore)) => Evidence::Order,
             (Standing::Disabled { ordered: false, .. }, None) if is_wanted => Evidence::Returned,
             _ => return None,
         };
-        let key = belief.key_id()?;
+        let key = certificate.key_id();
+        if evidence != Evidence::Order {
+            let (policy, now) = (&self.inputs.policy.trust, self.inputs.now);
+            let is_known_key = known_keys.contains(&key);
+            let enough = trust(certificate, Some(belief), is_known_key, policy, now);
+            if !matches!(enough, Trust::Enough(_)) {
+                return None;
+            }
+        }
         let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
         if self.denied_keys.contains(&key) || is_removed {
             return None;

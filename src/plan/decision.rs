@@ -279,6 +279,7 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
                 Err(Refusal::Listed)
             }
         },
+        Decision::Acknowledge | Decision::Adopt if is_denied => Err(Refusal::Denied),
         Decision::Acknowledge if is_foreign && !belief.is_wanted() => Ok(()),
         Decision::Acknowledge => Err(Refusal::NoStranger),
         Decision::Adopt => match &belief.standing {
@@ -355,7 +356,17 @@ fn take(belief: &mut Belief, decision: Decision) -> &'static str {
         Decision::Approve | Decision::Acknowledge => belief.word = Some(word_of(decision)),
         Decision::Deny => {
             belief.word = Some(Word::Denied);
-            belief.order = None;
+            match belief.order {
+                Some(Order::Restore) => {
+                    belief.order = None;
+                    // What is to come back has not come.
+                    if belief.standing == Standing::Seen {
+                        belief.standing = Standing::Removed { id: None };
+                    }
+                }
+                Some(Order::Adopt) => belief.order = None,
+                Some(Order::Disable | Order::Delete) | None => {}
+            }
         }
         Decision::Adopt => {
             belief.order = Some(Order::Adopt);

@@ -27,12 +27,7 @@ pub(super) fn hold_surplus(items: &mut [Item], sides: &Sides<'_>) {
 /// Holds new keys beyond the day's budget. Before the integration's first trusted certificate there is no budget.
 pub(super) fn spend_key_budget(items: &mut [Item], inputs: &Inputs<'_>) {
     let limit = inputs.policy.trust.new_keys_per_day;
-    let ever_trusted = inputs
-        .book
-        .beliefs
-        .values()
-        .any(|it| it.trusted_since.is_some());
-    if limit == 0 || !ever_trusted {
+    if limit == 0 || !inputs.book.has_ever_trusted() {
         return;
     }
     let mut spent: BTreeSet<PublicKeyId> = inputs

@@ -42,6 +42,12 @@ impl<'a> Listing<'a> {
         }
     }
 
+    /// A certificate that is listed.
+    pub fn certificate(&self, fingerprint: Fingerprint) -> Option<&'a Certificate> {
+        let rows = self.by_fingerprint.get(&fingerprint)?;
+        rows.first().map(|(_, certificate)| *certificate)
+    }
+
     /// The ids under which a certificate is listed, in their own order; empty if it is not.
     pub fn ids(&self, fingerprint: Fingerprint) -> Vec<Option<&'a CertificateId>> {
         self.by_fingerprint

@@ -279,13 +279,20 @@ impl Sides<'_> {
             return Vec::new();
         }
         let action = |item: &Item| {
-            let belief = inputs.book.beliefs.get(&item.fingerprint?)?;
+            let fingerprint = item.fingerprint?;
+            let belief = inputs.book.beliefs.get(&fingerprint)?;
             let is_adopted = belief.order == Some(Order::Adopt)
                 && matches!(belief.standing, Standing::Foreign { .. });
             let evidence = match (&item.why, &item.retirement) {
                 (Why::Enough { evidence, .. }, _) if item.state == State::Planned => *evidence,
                 _ if is_adopted => Evidence::Order,
-                (_, Some(it)) if it.again && it.blocks.contains(&Block::Last) => Evidence::Last,
+                (_, Some(it)) if it.again && it.blocks.contains(&Block::Last) => {
+                    // What a person ordered is undone only if nobody could log in otherwise.
+                    if it.ordered && inputs.book.has_valid_beside(fingerprint, inputs.now) {
+                        return None;
+                    }
+                    Evidence::Last
+                }
                 _ => return None,
             };
             let key = item.certificate.as_ref()?.key_id();

@@ -116,7 +116,8 @@ fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Mo
     intent.lists >= 1 && now.elapsed_since(&intent.at) >= settle_window(belief.posts, delivery)
 }
 
-/// Settles the book by a complete list: what arrived, what is gone, what is new.
+/// Settles the book by a complete list: what arrived, what is gone, what is new. `is_skewed`: SendGrid's clock and ours
+/// disagree too much for an end to be believed.
 ///
 /// # Errors
 /// [`Unreachable`], and the book is as it was.
@@ -125,6 +126,7 @@ pub fn settle(
     rows: &[Row],
     reads: &BTreeMap<CertificateId, ReadBack>,
     delivery: &DeliveryPolicy,
+    is_skewed: bool,
     now: &Moment,
 ) -> Result<Vec<Entry>, Unreachable> {
     let listing = Listing::new(rows);
@@ -135,6 +137,7 @@ pub fn settle(
         delivery,
         is_first_list,
         is_echo_possible: may_echo(book, delivery, now),
+        is_skewed,
         now,
     };
     let is_known = |it: &Belief| it.is_listed() || matches!(it.standing, Standing::Deleting(_));
@@ -146,14 +149,15 @@ pub fn settle(
         .beliefs
         .iter()
         .filter(|(fingerprint, it)| {
-            counts_as_trust(it, now) && !listing.ids(**fingerprint).is_empty()
+            counts_as_trust(it, is_skewed, now) && !listing.ids(**fingerprint).is_empty()
         })
         .map(|(fingerprint, _)| *fingerprint)
         .collect();
 
     for (fingerprint, belief) in &mut after.beliefs {
         let was_known = is_known(belief);
-        let only_trust = counts_as_trust(belief, now) && trusted.iter().all(|it| it == fingerprint);
+        let only_trust =
+            counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
         left += usize::from(was_known && !is_known(belief));
@@ -179,13 +183,13 @@ pub(super) fn may_echo(book: &Book, delivery: &DeliveryPolicy, now: &Moment) -> 
     last.is_some_and(|it| now.elapsed_since(it) < delivery.settle)
 }
 
-fn counts_as_trust(belief: &Belief, now: &Moment) -> bool {
+fn counts_as_trust(belief: &Belief, is_skewed: bool, now: &Moment) -> bool {
     let ours = matches!(belief.standing, Standing::Confirmed(_));
     let found = matches!(belief.standing, Standing::Foreign { .. }) && belief.is_wanted();
     let valid = belief
         .certificate
         .as_ref()
-        .is_some_and(|it| it.validity().is_valid(now.wall));
+        .is_some_and(|it| is_skewed || it.validity().is_valid(now.wall));
     (ours || found) && valid
 }
 
@@ -196,6 +200,7 @@ struct View<'a> {
     delivery: &'a DeliveryPolicy,
     is_first_list: bool,
     is_echo_possible: bool,
+    is_skewed: bool,
     now: &'a Moment,
 }
 
@@ -224,6 +229,9 @@ impl View<'_> {
             };
         }
         belief.missing = None;
+        if belief.certificate.is_none() {
+            belief.certificate = self.listing.certificate(fingerprint).cloned();
+        }
         let first_id = ids.iter().find_map(|it| *it).cloned();
         let under = |id: &CertificateId| ids.contains(&Some(id));
         match standing {

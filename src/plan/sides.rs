@@ -37,7 +37,11 @@ impl<'a> Sides<'a> {
         let denied_keys = beliefs()
             .filter(|(_, it)| it.word == Some(Word::Denied))
             .filter_map(|(_, it)| it.key_id());
-        let removed = beliefs().filter(|(_, it)| it.is_tombstone());
+        let is_removed = |it: &Belief| {
+            let by_order = matches!(it.standing, Standing::Retired { ordered: true });
+            it.is_tombstone() || (by_order && it.is_wanted())
+        };
+        let removed = beliefs().filter(|(_, it)| is_removed(it));
         Self {
             denied_keys: denied_keys.collect(),
             removed_keys: removed

@@ -245,6 +245,7 @@ impl World {
             &self.rows,
             &reads,
             &delivery,
+            self.is_skewed,
             &self.now,
         )?);
         self.book.tidy(&self.now, self.is_skewed);

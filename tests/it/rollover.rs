@@ -69,6 +69,42 @@ async fn an_old_certificate_is_disabled_once_its_file_is_gone_and_its_successor_
 }
 
 #[tokio::test]
+async fn a_person_restores_what_was_retired_and_it_stays() {
+    for action in ["disable", "delete"] {
+        let stage = Stage::new(&[("okta", OKTA)]).await;
+        retire(&stage, action);
+        let (old, new, daemon) = overlap(&stage).await;
+        stage.home.take("okta", "old.pem");
+        let gone = if action == "disable" {
+            vec![false]
+        } else {
+            vec![]
+        };
+        daemon
+            .shows("it is retired", |_| enabled(&stage, &old) == gone)
+            .await;
+        daemon
+            .shows("it is settled", |it| {
+                integration(it, "okta")["in_step"] == true
+            })
+            .await;
+        let hex = old.fingerprint.hex();
+        let told = stage.home.ask(&["restore", &hex, "okta", "--yes"]).await;
+        assert_eq!(told.exit, 0, "{told:?}");
+        daemon
+            .shows("it is back", |_| enabled(&stage, &old) == [true])
+            .await;
+        for _ in 0..3 {
+            assert_eq!(stage.home.ask(&["sync", "--wait"]).await.exit, 0);
+        }
+        assert_eq!(enabled(&stage, &old), [true], "{action}");
+        assert_eq!(enabled(&stage, &new), [true], "{action}");
+        stage.assert_well_behaved();
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_comes_back_brings_its_certificate_back() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     retire(&stage, "disable");

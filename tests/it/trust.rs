@@ -1,6 +1,6 @@
 //! What a new key needs before it is uploaded: each mode by the real program.
 
-use crate::certificates::valid;
+use crate::certificates::{Made, valid};
 use crate::harness::{OKTA, Stage, integration};
 use crate::simulator::Operation;
 
@@ -30,6 +30,42 @@ async fn a_pin_lets_in_what_it_names_and_nothing_else() {
     let metrics = daemon.metrics().await;
     let pending = metrics.sum("sso_certd_approvals_pending", &[]);
     assert!((pending - 1.0).abs() < f64::EPSILON, "{pending}");
+}
+
+#[tokio::test]
+async fn an_overrun_budget_of_new_keys_waits_for_a_person_over_a_restart() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    require(&stage, "new_keys_per_day = 1");
+    let first = valid("first");
+    stage.home.put("okta", "first.pem", &first.pem);
+    let daemon = stage.start().await;
+    daemon.shows_state("okta", &first, "trusted").await;
+    let bundle = [valid("second"), valid("third")];
+    let pem = bundle.each_ref().map(|it| it.pem.as_str()).concat();
+    stage.home.put("okta", "bundle.pem", &pem);
+    let is_overrun = |status: &serde_json::Value| {
+        let attention = integration(status, "okta")["attention"].as_array();
+        attention.is_some_and(|it| it.iter().any(|it| it == "key_budget"))
+    };
+    daemon.shows("the budget is overrun", is_overrun).await;
+    assert_eq!(daemon.stop().await, 0);
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    daemon.shows("the budget is overrun", is_overrun).await;
+    let is_there = |it: &&Made| !stage.sendgrid.rows_with(it.fingerprint).is_empty();
+    let held: Vec<&Made> = bundle.iter().filter(|it| !is_there(it)).collect();
+    assert!(!held.is_empty());
+    for certificate in held {
+        let hex = certificate.fingerprint.hex();
+        let told = stage.home.ask(&["approve", &hex, "okta", "--yes"]).await;
+        assert_eq!(told.exit, 0, "{told:?}");
+    }
+    for certificate in &bundle {
+        daemon.shows_state("okta", certificate, "trusted").await;
+        stage.assert_one_row(certificate);
+    }
+    daemon.shows("nothing is asked", |it| !is_overrun(it)).await;
+    daemon.stop().await;
 }
 
 #[tokio::test]

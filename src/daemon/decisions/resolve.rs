@@ -133,6 +133,16 @@ pub fn resolve<'a>(
     let (orphans, configured): (Vec<&Place>, Vec<&Place>) =
         searched.into_iter().partition(|it| it.is_orphan);
     match (one(typed, &configured), one(typed, &orphans)) {
+        (Ok(Some(meant)), Ok(Some(orphan)))
+            if reach.orphans && orphan.fingerprint != meant.fingerprint =>
+        {
+            Err(Unclear::Ambiguous {
+                typed: typed.clone(),
+                fits: [meant, orphan]
+                    .map(|it| (it.fingerprint, it.place.name.clone()))
+                    .to_vec(),
+            })
+        }
         (Ok(Some(meant)), _) => Ok(meant),
         (Err(unclear), _) => Err(unclear),
         (Ok(None), Ok(Some(meant))) if reach.orphans => Ok(meant),
@@ -346,6 +356,14 @@ mod tests {
         check("77", Some("old"), ORPHANS, &places, "77000000@old");
         check("5d20", None, ORPHANS, &places, "5d200000@okta");
         check("5d20", Some("old"), ORPHANS, &places, "5d200000@old");
+        let both = [place("okta", &["5d20"]), place("old", &["5d77"])];
+        check(
+            "5d",
+            None,
+            ORPHANS,
+            &both,
+            "5d fits 2 certificates: 5d20000000000000 (okta), 5d77000000000000 (old)",
+        );
         check(
             "77",
             None,

@@ -249,6 +249,10 @@ impl Belief {
         self.missing = None;
         self.trusted_since.get_or_insert_with(|| now.clone());
         self.count_trust(now);
+        // Absence counts while it is listed as ours; what came back is not taken away at once for an earlier one.
+        if let InSource::Gone { credit, .. } = &mut self.source {
+            *credit = Credit::default();
+        }
     }
 
     /// A list shows it, ours and enabled: it is trusted while it is valid.

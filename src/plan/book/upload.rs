@@ -27,7 +27,7 @@ pub enum PostOutcome {
 impl Book {
     /// Notes that a POST is about to be made. This must be durable before the POST is.
     pub fn intend(&mut self, certificate: &Certificate, is_new_key: bool, now: &Moment) {
-        let counts = is_new_key && self.beliefs.values().any(|it| it.trusted_since.is_some());
+        let counts = is_new_key && self.has_ever_trusted();
         let belief = self.belief(certificate);
         belief.standing = Standing::Intent(Intent {
             at: now.clone(),

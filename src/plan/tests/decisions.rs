@@ -355,6 +355,45 @@ fn what_nobody_knows_can_only_be_approved_or_denied() {
 }
 
 #[test]
+fn a_deny_before_the_first_sight_is_of_the_key_as_well() {
+    let mut world = World::new();
+    let stranger = certificate("stranger", "k1", 300);
+    world.decide(Decision::Deny, &stranger).unwrap();
+    world.row(&stranger);
+    world.pass();
+    for decision in [Decision::Adopt, Decision::Acknowledge] {
+        assert_eq!(world.decide(decision, &stranger), Err(Refusal::Denied));
+    }
+    let wrapped = certificate("wrapped", "k1", 400);
+    world.file("wrapped.pem", &[&wrapped]);
+    world.pass();
+    assert_eq!(
+        (world.state(&wrapped), world.rows_of(&wrapped)),
+        ("denied", 0)
+    );
+}
+
+#[test]
+fn a_deny_and_its_end_do_not_bring_back_what_was_removed() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 300));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    world.rows.retain(|it| it.certificate() != Some(&a));
+    world.pass();
+    world.sleep(4 * MINUTE);
+    world.pass();
+    world.decide(Decision::Restore, &a).unwrap();
+    world.fate = crate::plan::testing::Fate::NotDone;
+    world.pass();
+    world.fate = crate::plan::testing::Fate::Well;
+    world.decide(Decision::Deny, &a).unwrap();
+    world.decide(Decision::Forget, &a).unwrap();
+    world.pass();
+    assert_eq!((world.state(&a), world.rows_of(&a)), ("removed", 0));
+}
+
+#[test]
 fn acknowledged_strangers_are_no_alarm() {
     let mut world = World::new();
     world.pass();

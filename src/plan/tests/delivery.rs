@@ -245,6 +245,46 @@ fn the_key_of_a_removed_certificate_comes_not_back_in_a_new_wrapper() {
 }
 
 #[test]
+fn a_clock_that_is_years_ahead_makes_no_removal_an_end() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 300));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let right = world.now.wall;
+    world.now.wall = right.plus(DAY * 4000);
+    world.is_skewed = true;
+    world.rows.retain(|it| it.certificate() != Some(&a));
+    world.observe().unwrap();
+    world.sleep(4 * MINUTE);
+    world.observe().unwrap();
+    world.now.wall = right.plus(4 * MINUTE);
+    world.is_skewed = false;
+    world.pass();
+    assert_eq!((world.state(&a), world.rows_of(&a)), ("removed", 0));
+}
+
+#[test]
+fn a_removal_opens_no_budget() {
+    let mut world = World::new();
+    world.policy.trust.new_keys_per_day = 1;
+    let a = certificate("a", "k1", 300);
+    world.file("a.pem", &[&a]);
+    world.pass();
+    world.rows.clear();
+    world.pass();
+    world.sleep(4 * MINUTE);
+    world.pass();
+    assert_eq!(world.state(&a), "removed");
+    let new: Vec<Certificate> = (2..5)
+        .map(|it| certificate(&format!("new-{it}"), &format!("k{it}"), 400))
+        .collect();
+    world.file("new.pem", &new.iter().collect::<Vec<_>>());
+    world.pass();
+    let there = new.iter().filter(|it| world.rows_of(it) == 1).count();
+    assert_eq!(there, 1);
+}
+
+#[test]
 fn a_listing_beats_a_removal() {
     let mut world = World::new();
     let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));

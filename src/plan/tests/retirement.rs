@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::{RowContent, Timestamp};
 use crate::plan::book::Standing;
 use crate::plan::decision::Decision;
-use crate::plan::policy::{Mode, RetireAction, RetireWhen};
+use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
 use crate::plan::retire::{Block, How};
 use crate::plan::testing::Fate;
 
@@ -417,6 +417,74 @@ fn disabling_leaves_it_listed_and_it_can_be_restored() {
     world.pass();
     assert_eq!((world.state(&old), world.cover()), ("superseded", 2));
     assert_eq!(world.writes_of(&old), ["disable", "enable"]);
+    // Its earlier absence is no reason to take it away again.
+    hourly(&mut world, 24 * 5);
+    assert_eq!((world.state(&old), world.cover()), ("superseded", 2));
+    assert_eq!(world.writes_of(&old), ["disable", "enable"]);
+}
+
+#[test]
+fn a_successor_is_one_that_goes_on_and_is_not_withdrawn_itself() {
+    let (mut world, old, _) = rollover(RetireAction::Delete, RetireWhen::Absent);
+    // Trusted for long, ends last, and withdrawn.
+    let withdrawn = certificate("withdrawn", "k9", 900);
+    world.file("withdrawn.pem", &[&withdrawn]);
+    world.pass();
+    hourly(&mut world, 24 * 40);
+    world.files.remove("withdrawn.pem");
+    world.files.remove("new.pem");
+    let next = certificate("next", "k3", 500);
+    world.file("old.pem", &[&next]);
+    world.pass();
+    hourly(&mut world, 24 * 20);
+    assert_eq!(world.rows_of(&old), 1, "{:?}", blocks(&world, &old));
+    let is_overlap = |it: &Block| matches!(it, Block::Overlap { .. });
+    assert!(blocks(&world, &old).iter().any(is_overlap));
+    hourly(&mut world, 24 * 20);
+    assert_eq!(world.rows_of(&old), 0);
+}
+
+#[test]
+fn what_returns_needs_what_a_new_one_would() {
+    for (require, state) in [
+        (Require::Source, "trusted"),
+        (Require::Approval, "disabled"),
+        (Require::Pin, "disabled"),
+    ] {
+        let (mut world, old, _) = ready(RetireAction::Disable);
+        world.pass();
+        assert_eq!(world.state(&old), "disabled");
+        world.policy.trust.require = require;
+        world.file("old.pem", &[&old]);
+        hourly(&mut world, 48);
+        assert_eq!(world.state(&old), state, "{require:?}");
+        if state == "disabled" {
+            world.decide(Decision::Restore, &old).unwrap();
+            world.pass();
+            assert_eq!(world.state(&old), "trusted", "{require:?}");
+        }
+    }
+}
+
+#[test]
+fn a_deny_takes_no_retirement_back() {
+    let (mut world, old, _) = rollover(RetireAction::Keep, RetireWhen::Expired);
+    world.decide(Decision::Retire(How::Delete), &old).unwrap();
+    world.decide(Decision::Deny, &old).unwrap();
+    world.pass();
+    assert_eq!(world.rows_of(&old), 0);
+}
+
+#[test]
+fn the_key_of_what_a_person_took_away_comes_not_back_in_a_new_wrapper() {
+    let (mut world, old, _) = rollover(RetireAction::Keep, RetireWhen::Expired);
+    world.decide(Decision::Retire(How::Delete), &old).unwrap();
+    world.pass();
+    assert_eq!(world.state(&old), "removed", "its file still asks for it");
+    let again = certificate("again", "k1", 700);
+    world.file("again.pem", &[&again]);
+    hourly(&mut world, 48);
+    assert_eq!((world.state(&again), world.rows_of(&again)), ("held", 0));
 }
 
 #[test]

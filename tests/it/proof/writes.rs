@@ -214,7 +214,6 @@ impl Witness {
             }
             Decision::Adopt | Decision::Acknowledge => {
                 writes.approved.remove(&fingerprint);
-                writes.denied.remove(&fingerprint);
             }
             Decision::Retire(_) => {}
         }
