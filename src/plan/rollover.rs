@@ -281,6 +281,9 @@ impl Sides<'_> {
         let action = |item: &Item| {
             let fingerprint = item.fingerprint?;
             let belief = inputs.book.beliefs.get(&fingerprint)?;
+            if !belief.is_listed() {
+                return None; // the list shows what was there before our DELETE
+            }
             let is_adopted = belief.order == Some(Order::Adopt)
                 && matches!(belief.standing, Standing::Foreign { .. });
             let evidence = match (&item.why, &item.retirement) {

@@ -692,6 +692,24 @@ fn a_list_older_than_the_delete_makes_no_stranger_of_what_is_gone() {
 }
 
 #[test]
+fn what_only_an_old_list_still_shows_is_not_enabled() {
+    let (mut world, old, _) = rollover(RetireAction::Keep, RetireWhen::Expired);
+    world.decide(Decision::Retire(How::Delete), &old).unwrap();
+    let then = world.rows.clone();
+    world.pass();
+    world.decide(Decision::Restore, &old).unwrap();
+    let now = std::mem::replace(&mut world.rows, then);
+    world.sleep(MINUTE);
+    world.pass();
+    assert_eq!(world.writes_of(&old), ["delete"]);
+    world.rows = now;
+    world.sleep(4 * MINUTE);
+    world.pass();
+    assert_eq!(world.writes_of(&old), ["delete"]);
+    assert_eq!((world.state(&old), world.rows_of(&old)), ("trusted", 1));
+}
+
+#[test]
 fn a_disabled_one_of_unknown_state_that_a_delete_left_there_is_not_taken_for_disabled() {
     let (mut world, old, _) = ready(RetireAction::Disable);
     world.fate = Fate::RequestLost;
