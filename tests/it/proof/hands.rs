@@ -405,9 +405,15 @@ impl Hands for ModelHands {
             stage.sites[self.number].misled.short |= lies;
             rows
         };
-        if self.with(|_, world| world.goes_wrong(40)) {
-            self.tell(|| "sleeps for an hour before it reads the list".to_owned());
-            self.stage().pass_time(Duration::from_secs(3600));
+        let sleeps = self.with(|site, world| {
+            // Mostly when it matters.
+            let is_open = site.witness.is_in_doubt();
+            world.goes_wrong(if is_open { 200 } else { 20 })
+        });
+        if sleeps {
+            let minutes = self.with(|_, world| world.dice.u64(3..20));
+            self.tell(|| format!("sleeps for {minutes} minutes before it reads the list"));
+            self.stage().pass_time(Duration::from_secs(60 * minutes));
         }
         self.ask(Operation::List, took).await;
         let outcome = failure.as_ref().map_or(Outcome::Done, Failure::outcome);
