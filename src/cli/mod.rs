@@ -70,7 +70,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let written = std::io::stdout()
         .write_all(outcome.out.as_bytes())
         .and_then(|()| std::io::stdout().flush());
-    let noted = std::io::stderr().write_all(outcome.err.as_bytes());
+    // A daemon's log may hold stderr for ever, if nobody reads it.
+    let noted = if outcome.err.is_empty() {
+        Ok(())
+    } else {
+        std::io::stderr().write_all(outcome.err.as_bytes())
+    };
     match (written, noted) {
         (Err(error), _) | (_, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             ExitCode::FAILURE

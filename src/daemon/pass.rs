@@ -1,6 +1,7 @@
 //! A pass of one integration: read everything, decide with a pure function, act in order, tell once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
@@ -29,6 +30,9 @@ use crate::plan::rollover::{Action, Inputs, Plan, plan};
 use crate::plan::settle::ReadBack;
 use crate::plan::state::State;
 use crate::plan::why::Why;
+
+/// When what SendGrid says is not there is asked for again.
+const AFTER_MISSING: Duration = Duration::from_secs(300);
 
 /// One integration, as its passes need it.
 pub struct Subject {
@@ -120,6 +124,12 @@ impl Pass<'_> {
             .min();
         publish(self.shared, self.subject, plan, change);
         match halt {
+            // It lists, and knows nothing of an upload: asked again by and by, and said as long.
+            Some(halt @ Halt::Missing(_)) if rest => {
+                let (end, failure, _) = judge(halt, now);
+                publish_failure(self.shared, self.subject, None, failure);
+                (end, due.map(|it| it.max(now.plus(AFTER_MISSING))))
+            }
             None => (PassEnd::Ok, due),
             Some(halt) => (judge(halt, self.shared.clock.now().wall).0, due),
         }

@@ -93,11 +93,7 @@ fn probe_findings(
     let has = |it: &str| scopes.iter().any(|scope| scope == it);
     let needed = needed(own().map(|(_, it)| &it.policy));
     let missing: Vec<&str> = needed.iter().copied().filter(|it| !has(it)).collect();
-    if !missing.is_empty() {
-        let missing = missing.join(", ");
-        let text = format!("{account}: the key from {from} lacks {missing}");
-        findings.push(finding(Grade::Problem, text));
-    } else {
+    if missing.is_empty() {
         let needed = needed.join(", ");
         let text = format!("{account}: key from {from}; scopes {needed}");
         findings.push(finding(Grade::Fine, text));
@@ -107,6 +103,10 @@ fn probe_findings(
             );
             findings.push(finding(Grade::Remark, text));
         }
+    } else {
+        let missing = missing.join(", ");
+        let text = format!("{account}: the key from {from} lacks {missing}");
+        findings.push(finding(Grade::Problem, text));
     }
     let surplus: Vec<&String> = scopes
         .iter()

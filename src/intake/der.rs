@@ -1,11 +1,16 @@
 //! Two readers, written by different people, must find the same certificate in the same bytes, and the stricter one
 //! must write back exactly those bytes. Each alone accepts things that the other, or SendGrid, would read otherwise.
 
+use std::borrow::Cow;
+
 use x509_cert::Certificate as StrictCertificate;
+use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use x509_cert::time::Time;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::public_key::PublicKey;
 use super::{name, signature, tlv};
@@ -111,7 +116,7 @@ pub(super) fn lenient(der: &[u8]) -> Option<Certificate> {
 fn build(der: &[u8], parsed: &X509Certificate<'_>, remarks: Vec<Remark>) -> Certificate {
     Certificate::new(CertificateParts {
         der,
-        subject_public_key_info: parsed.public_key().raw,
+        subject_public_key_info: &key_info(parsed.public_key()),
         validity: validity(parsed),
         subject: name::text(parsed.subject()),
         issuer: name::text(parsed.issuer()),
@@ -121,6 +126,27 @@ fn build(der: &[u8], parsed: &X509Certificate<'_>, remarks: Vec<Remark>) -> Cert
         signature: signature::hash(&parsed.signature_algorithm),
         remarks,
     })
+}
+
+/// What a key is known by: its `SubjectPublicKeyInfo`, for an RSA key with the NULL that belongs there (RFC 3279, 2.3.1).
+/// Nobody looks at what stands there instead, so it makes no other key.
+fn key_info<'a>(info: &SubjectPublicKeyInfo<'a>) -> Cow<'a, [u8]> {
+    const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+    if info.algorithm.algorithm.as_bytes() != RSA.as_bytes() {
+        return info.raw.into();
+    }
+    let canonical = BitStringRef::from_bytes(&info.subject_public_key.data).and_then(|bits| {
+        let algorithm = AlgorithmIdentifierRef {
+            oid: RSA,
+            parameters: Some(AnyRef::NULL),
+        };
+        SubjectPublicKeyInfoRef {
+            algorithm,
+            subject_public_key: bits,
+        }
+        .to_der()
+    });
+    canonical.map_or_else(|_| info.raw.into(), Cow::Owned)
 }
 
 fn validity(parsed: &X509Certificate<'_>) -> Validity {
@@ -243,4 +269,36 @@ fn odd_time(time: &tlv::Element<'_>) -> Option<&'static str> {
 
 pub(super) fn not_der(found: impl Into<String>) -> Refusal {
     Refusal::new(Reason::NotDer, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A `SubjectPublicKeyInfo` with this algorithm's parameters.
+    fn info(oid: &[u8], parameters: &[u8]) -> Vec<u8> {
+        let element = |tag: u8, content: &[u8]| {
+            let length = u8::try_from(content.len()).unwrap();
+            [&[tag, length], content].concat()
+        };
+        let algorithm = [&element(6, oid), parameters].concat();
+        let key = element(3, &[0, 0x30, 6, 2, 1, 77, 2, 1, 3]);
+        element(0x30, &[element(0x30, &algorithm), key].concat())
+    }
+
+    #[test]
+    fn an_rsa_key_is_the_same_whatever_stands_for_its_null() {
+        let rsa = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+        let id = |der: &[u8]| {
+            let (_, parsed) = SubjectPublicKeyInfo::from_der(der).unwrap();
+            key_info(&parsed).into_owned()
+        };
+        let usual = info(rsa, &[5, 0]);
+        assert_eq!(id(&usual), usual);
+        for other in [&[][..], &[4, 1, 7], &[0x30, 0]] {
+            assert_eq!(id(&info(rsa, other)), usual, "{other:?}");
+        }
+        let ec = info(b"\x2a\x86\x48\xce\x3d\x02\x01", &[6, 1, 7]);
+        assert_eq!(id(&ec), ec);
+    }
 }

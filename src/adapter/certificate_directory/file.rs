@@ -102,6 +102,8 @@ impl Stamp {
 pub(super) enum NoStamp {
     /// The name is gone.
     Gone,
+    /// Nothing can be said of it but this.
+    Unknown(Refusal),
     /// The name is there and leads nowhere: the link's own stamp, and what to say.
     Refused(Box<Stamp>, Refusal),
 }
@@ -112,7 +114,15 @@ pub(super) fn stamp(path: &Path) -> Result<Stamp, NoStamp> {
         Ok(metadata) => return Ok(Stamp::of(&metadata)),
         Err(error) => error,
     };
-    let own = std::fs::symlink_metadata(path).map_err(|_| NoStamp::Gone)?;
+    let own = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(NoStamp::Gone),
+        // It is there, by the directory; no more is known than its name.
+        Err(error) => {
+            let found = format!("it cannot be looked at: {}", word(&error));
+            return Err(NoStamp::Unknown(Refusal::new(Reason::Unreadable, found)));
+        }
+    };
     let found = if error.kind() == io::ErrorKind::NotFound {
         "a symbolic link that leads nowhere".to_owned()
     } else {
@@ -122,6 +132,17 @@ pub(super) fn stamp(path: &Path) -> Result<Stamp, NoStamp> {
         Box::new(Stamp::of(&own)),
         Refusal::new(Reason::Unreadable, found),
     ))
+}
+
+/// A file of which nothing is known but why it is refused.
+pub(super) const fn unseen(path: PathBuf, refusal: Refusal) -> LookedFile {
+    LookedFile {
+        path,
+        owner: String::new(),
+        stamp: String::new(),
+        changed: Timestamp::from_millis(0),
+        verdict: FileVerdict::Refused(refusal),
+    }
 }
 
 /// What came of opening a file.

@@ -8,9 +8,7 @@ use super::access::{PathJudge, Trusted};
 use super::file::{self, NoStamp, Opened, Reader};
 use super::names::{self, Patterns};
 use super::{DirectorySettings, DirectorySettingsError, FILES_LIMIT};
-use crate::domain::{
-    FileVerdict, Judge, Look, LookedFile, Reason, Refusal, SourceError, Timestamp,
-};
+use crate::domain::{FileVerdict, Judge, Look, LookedFile, Reason, Refusal, SourceError};
 
 /// Why a directory cannot be inspected.
 #[derive(Debug, Error)]
@@ -42,15 +40,8 @@ pub fn inspect_file(
                 FileVerdict::Refused(refusal),
             );
         }
-        Err(NoStamp::Gone) => {
-            return LookedFile {
-                path: path.to_owned(),
-                owner: String::new(),
-                stamp: String::new(),
-                changed: Timestamp::from_millis(0),
-                verdict: FileVerdict::Refused(file::vanished()),
-            };
-        }
+        Err(NoStamp::Unknown(refusal)) => return file::unseen(path.to_owned(), refusal),
+        Err(NoStamp::Gone) => return file::unseen(path.to_owned(), file::vanished()),
     };
     let permissions = judge.judge(path);
     let verdict = content(path, &stamp, judge_content);

@@ -198,6 +198,10 @@ impl CertificateDirectory {
         let stamp = match file::stamp(&path) {
             Ok(stamp) => stamp,
             Err(file::NoStamp::Gone) => return None,
+            Err(file::NoStamp::Unknown(refusal)) => {
+                self.known.remove(&name);
+                return Some(Seen::Judged(file::unseen(path, refusal)));
+            }
             Err(file::NoStamp::Refused(stamp, refusal)) => {
                 self.known.remove(&name);
                 let owner = judge.owner_text(&stamp);

@@ -88,7 +88,7 @@ impl Fate {
                 site.misled.elsewhere = true;
                 Self::NotFound
             }
-            _ if world.is_lossy && world.goes_wrong(950) => Self::Cut { is_stored: false },
+            _ if site.is_lossy && world.goes_wrong(950) => Self::Cut { is_stored: false },
             Some(fate) if world.goes_wrong(500) => fate,
             _ => Self::draw(world),
         };

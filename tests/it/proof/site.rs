@@ -141,10 +141,12 @@ pub(super) struct Site {
     pub(super) last_fate: Option<Fate>,
     /// A POST is under way: the worst time to die.
     pub(super) is_posting: bool,
+    /// Nearly every write gets lost on its way.
+    pub(super) is_lossy: bool,
 }
 
 impl Site {
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(policy: Policy, is_lossy: bool) -> Self {
         let memory = Path::new("/dev/shm");
         let directory = if memory.is_dir() {
             tempfile::tempdir_in(memory)
@@ -169,6 +171,7 @@ impl Site {
             misled: Misled::default(),
             last_fate: None,
             is_posting: false,
+            is_lossy,
         }
     }
 

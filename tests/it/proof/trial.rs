@@ -64,9 +64,9 @@ impl Trial {
     /// `is_told`: somebody wants to read what happened.
     pub(super) fn new(seed: u64, daemons: usize, is_told: bool) -> Self {
         let mut world = World::new(seed);
-        world.is_lossy = world.chance(8);
+        let is_lossy = world.chance(8);
         let sites = (0..daemons)
-            .map(|_| Site::new(policy(&mut world)))
+            .map(|_| Site::new(policy(&mut world), is_lossy))
             .collect();
         let processes = (0..daemons).map(|_| Process {
             running: None,

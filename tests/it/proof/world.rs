@@ -125,8 +125,6 @@ pub(super) struct World {
     boots: u32,
     /// Nothing goes wrong any more.
     pub(super) is_calm: bool,
-    /// Nearly every write gets lost on its way.
-    pub(super) is_lossy: bool,
     pub(super) files: BTreeMap<String, FileVerdict>,
     pub(super) source_up: bool,
     edits: u32,
@@ -152,7 +150,6 @@ impl World {
             wrong_by: 0,
             boots: 0,
             is_calm: false,
-            is_lossy: false,
             files: BTreeMap::new(),
             source_up: true,
             edits: 0,
