@@ -163,6 +163,7 @@ struct Old<'a> {
     items: &'a [Item],
     inputs: &'a Inputs<'a>,
     adds: bool,
+    is_whole: bool,
 }
 
 impl<'a> Old<'a> {
@@ -178,14 +179,17 @@ impl<'a> Old<'a> {
         let is_old = is_ordered
             || matches!(belief.standing, Standing::Disabled { .. })
             || matches!(item.state, State::Superseded | State::Expired);
-        let is_whole = item.is_listed && item.id.as_ref() == belief.id();
-        (is_ours && is_old && is_whole && item.state != State::Duplicate).then_some(Self {
+        let is_whole =
+            item.is_listed && item.id.as_ref() == belief.id() && item.state != State::Duplicate;
+        // An order is answered for, whatever became of its row.
+        (is_ours && is_old && (is_whole || is_ordered)).then_some(Self {
             item,
             certificate,
             belief,
             items,
             inputs,
             adds,
+            is_whole,
         })
     }
 
@@ -270,6 +274,9 @@ impl<'a> Old<'a> {
         }
         if inputs.book.pause.is_some() {
             blocks.push(Block::Paused);
+        }
+        if !self.is_whole {
+            blocks.push(Block::NotAsOurs);
         }
         if inputs.look.is_none() {
             blocks.push(Block::SourceDown);

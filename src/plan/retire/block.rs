@@ -15,6 +15,8 @@ pub enum Block {
     Observe,
     /// A person has paused the integration.
     Paused,
+    /// It is not listed once, readable, and under the id by which it is ours.
+    NotAsOurs,
     /// The source cannot be read, so nothing is concluded from it.
     SourceDown,
     /// Our clock and SendGrid's differ too much.
@@ -103,6 +105,9 @@ impl fmt::Display for Block {
             Self::Keep => f.write_str("retire.action is \"keep\": only reported"),
             Self::Observe => f.write_str("mode is \"observe\": nothing is written"),
             Self::Paused => f.write_str("paused"),
+            Self::NotAsOurs => f.write_str(
+                "SendGrid does not list it once, readable, and under the id that is ours",
+            ),
             Self::SourceDown => f.write_str("the source cannot be read"),
             Self::ClockInDoubt => {
                 f.write_str("this machine's clock and SendGrid's differ too much to go by its end")

@@ -692,6 +692,32 @@ fn a_list_older_than_the_delete_makes_no_stranger_of_what_is_gone() {
 }
 
 #[test]
+fn an_order_about_a_row_that_is_not_as_ours_waits_and_says_why() {
+    let spoil: [fn(&mut World, &Certificate); 2] = [
+        |world, it| world.rows.retain(|row| row.certificate() != Some(it)),
+        |world, it| {
+            let row = world
+                .rows
+                .iter_mut()
+                .find(|row| row.certificate() == Some(it));
+            row.unwrap().content = RowContent::Undecodable;
+        },
+    ];
+    for spoil in spoil {
+        let (mut world, old, _) = rollover(RetireAction::Keep, RetireWhen::Expired);
+        world.decide(Decision::Retire(How::Delete), &old).unwrap();
+        spoil(&mut world, &old);
+        world.pass();
+        assert!(
+            blocks(&world, &old).contains(&Block::NotAsOurs),
+            "{}",
+            world.state(&old)
+        );
+        assert!(world.writes_of(&old).is_empty());
+    }
+}
+
+#[test]
 fn what_only_an_old_list_still_shows_is_not_enabled() {
     let (mut world, old, _) = rollover(RetireAction::Keep, RetireWhen::Expired);
     world.decide(Decision::Retire(How::Delete), &old).unwrap();

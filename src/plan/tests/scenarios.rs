@@ -477,7 +477,7 @@ fn a_withdrawn_certificate() {
         drop(world.files.remove("withdrawn.pem"));
     });
     story.decides(200, Decision::Retire(How::Delete), &withdrawn);
-    let story = story.run(300);
+    let story = story.run(3 * 365);
     assert_eq!((story.outages, story.calls("")), (0, 0));
     story.reads(&expect![[r#"
         2026-11-24  the IdP signs with used from now on
@@ -609,7 +609,7 @@ fn a_glitching_directory() {
             world.file("b.pem", &[&b]);
         });
     }
-    let story = story.run(500);
+    let story = story.run(3 * 365);
     assert_eq!(story.outages, 0);
     assert!(story.world.writes.is_empty(), "nothing was taken away");
     assert_eq!(story.world.posts.len(), 2, "nor sent twice");
@@ -818,7 +818,7 @@ fn approval_by_a_person_who_takes_a_week() {
     story.file(300, "new.pem", "new.pem", &[&new]);
     story.decides(307, Decision::Approve, &new);
     story.signs(320, &new);
-    let story = story.run(400);
+    let story = story.run(3 * 365);
     assert_eq!((story.outages, story.calls("approval")), (0, 1));
     story.reads(&expect![[r#"
         2026-11-24  the IdP signs with old from now on
