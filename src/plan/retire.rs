@@ -4,10 +4,8 @@
 //! confirmed write, listed in this pass, and valid for seven more days; one a day and integration; in no pass that adds
 //! anything. What stands in the way is a [`Block`] with, where time alone lifts it, its date.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::domain::text::span;
 use crate::domain::{Certificate, Fingerprint, Look, Timestamp};
 use crate::plan::book::{Belief, InSource, Order, Standing, Write};
 use crate::plan::decide::{refused, unsettled};
@@ -17,8 +15,10 @@ use crate::plan::state::State;
 use crate::plan::why::Why;
 
 mod block;
+mod grounds;
 
 pub use block::Block;
+pub use grounds::Grounds;
 
 /// What stays must be valid for this long.
 pub const STAYS_VALID: Duration = Duration::from_secs(7 * 86_400);
@@ -55,50 +55,6 @@ impl How {
         match self {
             Self::Disable => Write::Update,
             Self::Delete => Write::Delete,
-        }
-    }
-}
-
-/// Why a certificate may go: the evidence that the audit trail keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Grounds {
-    /// A person ordered it.
-    Order,
-    /// The request was made before, and nobody knows what came of it.
-    Again,
-    /// It has been over for long enough.
-    Over {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// It is gone from the source and succeeded.
-    Absent {
-        /// For how long healthy looks have lacked it.
-        gone: Duration,
-        /// What goes on.
-        successor: Fingerprint,
-        /// For how long that has been trusted.
-        trusted: Duration,
-    },
-}
-
-impl fmt::Display for Grounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Order => f.write_str("order"),
-            Self::Again => f.write_str("sent before, outcome unknown"),
-            Self::Over { since } => write!(f, "over since {}", since.date()),
-            Self::Absent {
-                gone,
-                successor,
-                trusted,
-            } => write!(
-                f,
-                "its file is gone for {}, {} is trusted for {}",
-                span(*gone),
-                successor.brief(),
-                span(*trusted)
-            ),
         }
     }
 }
