@@ -101,7 +101,7 @@ impl Sides<'_> {
                 (State::Held, Why::NeedsApproval)
             }
         };
-        self.unless_paused(decided)
+        self.unless_stopped(decided)
     }
 
     /// Whether a certificate that we disabled is enabled again: a person wants it back, or it was taken away for its
@@ -139,7 +139,7 @@ impl Sides<'_> {
             evidence,
             is_new_key: false,
         };
-        Some(self.unless_paused((State::Planned, enough)))
+        Some(self.unless_stopped((State::Planned, enough)))
     }
 
     /// Until when nothing is enabled; none if it may be.
@@ -148,11 +148,17 @@ impl Sides<'_> {
         refused.max(unsettled(self.inputs))
     }
 
-    fn unless_paused(&self, decided: (State, Why)) -> (State, Why) {
-        if decided.0 == State::Planned && self.inputs.book.pause.is_some() {
-            (State::Held, Why::Paused)
-        } else {
-            decided
+    /// What goes, unless a person has paused it, or it would go to where nothing is known.
+    fn unless_stopped(&self, decided: (State, Why)) -> (State, Why) {
+        if decided.0 != State::Planned {
+            return decided;
+        }
+        if self.inputs.book.pause.is_some() {
+            return (State::Held, Why::Paused);
+        }
+        match self.elsewhere_until {
+            Some(until) => (State::Waiting, Why::Elsewhere { until }),
+            None => decided,
         }
     }
 }

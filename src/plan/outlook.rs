@@ -77,7 +77,7 @@ impl Outlook {
         let in_step = !items.iter().any(|it| match it.state {
             State::Planned | State::Settling | State::Rejected | State::Replaced => true,
             State::Removed => !it.paths.is_empty() || trusted.is_empty(),
-            State::Waiting => matches!(it.why, Why::Backoff { .. }),
+            State::Waiting => matches!(it.why, Why::Backoff { .. } | Why::Elsewhere { .. }),
             _ => false,
         });
         let pending = items.iter().filter(|it| it.hold_kind().is_some());

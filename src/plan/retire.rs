@@ -106,7 +106,7 @@ fn is_addition(item: &Item) -> bool {
     match item.state {
         State::Planned => true,
         State::Settling => !matches!(item.why, Why::Vanishing { .. }),
-        State::Waiting => matches!(item.why, Why::Backoff { .. }),
+        State::Waiting => matches!(item.why, Why::Backoff { .. } | Why::Elsewhere { .. }),
         _ => false,
     }
 }

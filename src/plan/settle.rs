@@ -9,8 +9,10 @@ use crate::plan::book::{Belief, Book, Intent, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::listing::Listing;
 use crate::plan::policy::DeliveryPolicy;
+use crate::plan::settle::elsewhere::{is_elsewhere, is_strange, miss_all};
 
 mod away;
+pub(super) mod elsewhere;
 
 /// What a GET by id said about a row that is missing from the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +25,7 @@ pub enum ReadBack {
     Unclear,
 }
 
-/// Every row we know is missing from an empty list, and GET says 404: a wrong account or id, not a hundred deletions.
+/// Every row we know is missing from the list, and GET says 404: a wrong account or id, not a hundred deletions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unreachable;
 
@@ -130,6 +132,9 @@ pub fn settle(
     now: &Moment,
 ) -> Result<Vec<Entry>, Unreachable> {
     let listing = Listing::new(rows);
+    if is_elsewhere(book, &listing) {
+        return miss_all(book, reads, delivery, now).map(|()| Vec::new());
+    }
     let is_first_list = book.first_list.is_none();
     let view = View {
         listing: &listing,
@@ -140,11 +145,8 @@ pub fn settle(
         is_skewed,
         now,
     };
-    let is_known = |it: &Belief| it.is_listed() || matches!(it.standing, Standing::Deleting(_));
-    let known_before = book.beliefs.values().filter(|it| is_known(it)).count();
     let mut after = book.clone();
     let mut entries = Vec::new();
-    let mut left = 0;
     let trusted: BTreeSet<Fingerprint> = book
         .beliefs
         .iter()
@@ -155,17 +157,14 @@ pub fn settle(
         .collect();
 
     for (fingerprint, belief) in &mut after.beliefs {
-        let was_known = is_known(belief);
         let only_trust =
             counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
-        left += usize::from(was_known && !is_known(belief));
     }
-    if known_before > 1 && left > 0 && rows.is_empty() {
-        return Err(Unreachable);
+    if !is_strange(book, &listing) {
+        entries.extend(view.meet_strangers(&mut after));
     }
-    entries.extend(view.meet_strangers(&mut after));
     let is_open = after.open_intents() > 0; // then a new unreadable row stays a suspect until the intent is settled
     let known = |it: &&CertificateId| !is_open || book.unreadable.contains(*it);
     after.unreadable = listing.unreadable().filter(known).cloned().collect();

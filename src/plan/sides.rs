@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use crate::domain::{
     Certificate, CertificateId, FileVerdict, Fingerprint, Look, PublicKeyId, Row, RowContent,
+    Timestamp,
 };
 use crate::plan::book::{Belief, Order, Standing, Word};
 use crate::plan::listing::Listing;
 use crate::plan::rollover::{Inputs, Item};
+use crate::plan::settle::elsewhere::{asked_again_at, is_strange};
 use crate::plan::settle::may_echo;
 use crate::plan::state::{Believed, Listed, State};
 use crate::plan::why::Why;
@@ -27,6 +29,8 @@ pub(super) struct Sides<'a> {
     pub(super) wanted: BTreeMap<Fingerprint, Wanted<'a>>,
     pub(super) denied_keys: BTreeSet<PublicKeyId>,
     pub(super) removed_keys: BTreeMap<PublicKeyId, Fingerprint>,
+    /// Until when nothing is sent, because the list shows nothing that we know.
+    pub(super) elsewhere_until: Option<Timestamp>,
     may_echo: bool,
 }
 
@@ -48,6 +52,8 @@ impl<'a> Sides<'a> {
                 .filter_map(|(fingerprint, it)| Some((it.key_id()?, *fingerprint)))
                 .collect(),
             wanted: wanted(inputs),
+            elsewhere_until: is_strange(inputs.book, &listing)
+                .then(|| asked_again_at(inputs.book, &inputs.policy.delivery, inputs.now)),
             may_echo: may_echo(inputs.book, &inputs.policy.delivery, inputs.now),
             listing,
             inputs,

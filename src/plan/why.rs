@@ -67,6 +67,11 @@ pub enum Why {
         /// When it is tried again.
         until: Timestamp,
     },
+    /// The list shows nothing that we know: nothing is sent there.
+    Elsewhere {
+        /// When the list is asked again.
+        until: Timestamp,
+    },
     /// It goes when the account may ask again.
     Backoff {
         /// When.
@@ -122,6 +127,7 @@ impl Why {
             | Self::Rejected { until }
             | Self::HoldDown { until }
             | Self::Vanishing { until }
+            | Self::Elsewhere { until }
             | Self::NotEnabled { until }
             | Self::Backoff { until } => Some(*until),
             _ => None,
@@ -215,6 +221,11 @@ impl fmt::Display for Why {
             Self::Vanishing { until } => write!(
                 f,
                 "deleted by us, not known whether it is done; asked again at {} UTC",
+                until.hour_minute()
+            ),
+            Self::Elsewhere { until } => write!(
+                f,
+                "SendGrid's list shows nothing that we know; nothing is sent there, and it is asked again at {} UTC",
                 until.hour_minute()
             ),
             Self::RetiredByPerson => {

@@ -124,6 +124,10 @@ impl Teller<'_> {
                 "waits: whether {which} is deleted is asked again {}",
                 when(until)
             ),
+            Why::Elsewhere { until } => format!(
+                "waits with {which}: SendGrid's list shows nothing that we know, and is asked again {}",
+                when(until)
+            ),
             Why::Backoff { until } => {
                 format!("waits: {which} goes to SendGrid {}", when(until))
             }

@@ -39,6 +39,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
         Why::NeedsApproval => "approval",
         Why::NeedsPin => "pin",
         Why::Paused => "paused",
+        Why::Elsewhere { .. } => "elsewhere",
         Why::Vanishing { .. } => "deleting",
         Why::RetiredByPerson => "retired_by_person",
         Why::NotEnabled { .. } => "not_enabled",

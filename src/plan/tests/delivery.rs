@@ -342,6 +342,76 @@ fn an_empty_list_changes_no_state_though_one_was_missed_before_the_others() {
 }
 
 #[test]
+fn a_list_of_strangers_alone_is_another_integrations() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let rows = std::mem::take(&mut world.rows);
+    let stranger = certificate("stranger", "k9", 500);
+    world.row(&stranger);
+    let new = certificate("new", "k3", 500);
+    world.file("new.pem", &[&new]);
+    let plan = world.pass();
+    assert!(plan.actions.is_empty(), "nothing goes to a wrong account");
+    assert_eq!(world.state(&new), "waiting");
+    assert_eq!(plan.due, Some(NOW.plus(3 * MINUTE)));
+    let before = world.book.clone();
+    for _ in 0..3 {
+        world.sleep(4 * MINUTE);
+        assert_eq!(world.observe().unwrap_err(), Unreachable);
+    }
+    assert_eq!(world.book.beliefs.len(), 3, "no stranger is met there");
+    assert_eq!(world.book.last_list, before.last_list);
+    world.rows = rows;
+    world.pass();
+    let states = [&a, &b, &new].map(|it| world.state(it));
+    assert_eq!(states, ["trusted"; 3]);
+    assert_eq!(world.posts.len(), 3);
+    assert!(!world.words().contains(&"removed"), "{:?}", world.words());
+}
+
+#[test]
+fn an_intent_is_not_settled_by_a_list_of_another_integration() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    let lost = certificate("lost", "k3", 500);
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    world.fate = Fate::AnswerLost;
+    world.file("lost.pem", &[&lost]);
+    world.observe().unwrap();
+    let plan = world.plan();
+    world.apply(&plan.actions[0]);
+    world.fate = Fate::Well;
+    let rows = std::mem::take(&mut world.rows);
+    world.row(&certificate("stranger", "k9", 500));
+    world.pass();
+    world.sleep(4 * MINUTE);
+    assert_eq!(world.observe().unwrap_err(), Unreachable);
+    world.rows = rows;
+    world.pass();
+    assert_eq!((world.state(&lost), world.posts.len()), ("trusted", 3));
+}
+
+#[test]
+fn what_a_person_put_in_the_place_of_everything_is_no_other_integration_if_a_file_has_it() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("ab.pem", &[&a, &b]);
+    world.pass();
+    let by_hand = certificate("by hand", "k3", 500);
+    world.rows.clear();
+    world.row(&by_hand);
+    world.file("by-hand.pem", &[&by_hand]);
+    world.pass();
+    world.sleep(4 * MINUTE);
+    world.pass();
+    let states = [&a, &b, &by_hand].map(|it| world.state(it));
+    assert_eq!(states, ["removed", "removed", "found"]);
+}
+
+#[test]
 fn a_row_of_ours_with_another_certificate_is_replaced_and_left_alone() {
     let mut world = World::new();
     let (ours, other) = (

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use sso_certd::domain::{
-    BootId, Certificate, CertificateId, CertificateParts, FileVerdict, KeyAlgorithm, Look,
-    LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
+    BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
+    Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
 };
+use sso_certd::plan::book::Belief;
 
 /// 2026-11-24T09:00:00Z, when every trial begins.
 pub(super) const START: Timestamp = Timestamp::from_secs(1_795_510_800);
@@ -133,8 +134,10 @@ pub(super) struct World {
     past: Vec<(Duration, Vec<Stored>)>,
     on_the_way: Vec<Commit>,
     next_id: u64,
-    /// The key reaches another account for now: there, nothing is known of the integration.
+    /// The key reaches another account for now: there, nothing is known of our certificates.
     pub(super) is_elsewhere: bool,
+    /// What the list of that account shows.
+    others: Vec<Stored>,
 }
 
 impl World {
@@ -158,6 +161,7 @@ impl World {
             on_the_way: Vec::new(),
             next_id: 66_138_975,
             is_elsewhere: false,
+            others: Vec::new(),
         }
     }
 
@@ -308,7 +312,7 @@ impl World {
     /// The rows as some replica has them.
     fn replica(&mut self) -> Vec<Stored> {
         if self.is_elsewhere {
-            return Vec::new();
+            return self.others.clone();
         }
         let lag = if self.goes_wrong(300) {
             self.up_to(LAG)
@@ -503,6 +507,32 @@ impl World {
         for row in self.rows.iter_mut().filter(|it| it.id == *id) {
             row.by = None;
         }
+    }
+
+    /// From here on the key reaches another account, which has nothing, or rows of its own.
+    pub(super) fn go_elsewhere(&mut self) {
+        self.is_elsewhere = true;
+        let number = self.dice.u32(0..3);
+        self.others = (0..number)
+            .map(|it| Stored {
+                id: self.new_id(),
+                certificate: self
+                    .chance(90)
+                    .then(|| certificate(&format!("tenant-{it}"), "k8", -1, 500)),
+                is_garbled: false,
+                by: None,
+                is_enabled: true,
+            })
+            .collect();
+    }
+
+    /// Whether nothing that these books have heard of is there.
+    pub(super) fn is_all_strange(&self, beliefs: &BTreeMap<Fingerprint, Belief>) -> bool {
+        self.rows.iter().all(|row| {
+            let certificate = row.certificate.as_ref().map(Certificate::fingerprint);
+            !certificate.is_some_and(|it| beliefs.contains_key(&it))
+                && !beliefs.values().any(|it| it.id() == Some(&row.id))
+        })
     }
 
     /// What others put there is taken away, and this comes instead.
