@@ -16,7 +16,7 @@ use crate::plan::entry::Entry;
 use crate::plan::gate::Operation;
 use crate::plan::policy::Policy;
 use crate::plan::rollover::{Action, Inputs, Plan, note_holds, plan};
-use crate::plan::settle::{ReadBack, Unreachable, settle, suspects};
+use crate::plan::settle::{ReadBack, Unreachable, resume, settle, suspects};
 use crate::plan::source::note_source;
 use crate::view::snapshot::LastChange;
 
@@ -136,6 +136,7 @@ impl<H: Hands> Course<'_, H> {
     /// Why nothing could be compared. What is believed then is what is stored.
     pub async fn run(mut self, look: Option<&Look>) -> Result<Compared, Halt> {
         let mut book = self.book.clone();
+        resume(&mut book, &self.policy.delivery, &self.hands.now());
         let entries = note_source(&mut book, look, &self.hands.now());
         if self.trigger == Trigger::Command {
             book.lift_holds();

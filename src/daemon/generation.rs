@@ -26,7 +26,6 @@ use crate::daemon::worker::{Mailbox, Request, Worker};
 use crate::domain::text::printable_path;
 use crate::domain::{AccountName, IntegrationName};
 use crate::plan::book::Book;
-use crate::plan::settle::resume;
 
 /// How long a task may be silent at its start.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -230,12 +229,10 @@ impl Nursery<'_> {
                     tracing::debug!(integration = %name, "Not labelled in the ledger yet");
                 }
             }
-            let mut book = match self.shared.ledger.read(move |it| it.load(id)).await {
+            let book = match self.shared.ledger.read(move |it| it.load(id)).await {
                 Err(LedgerError::Missing { .. }) => Book::default(),
                 other => other?,
             };
-            let delivery = &integration.policy.delivery;
-            resume(&mut book, delivery, &self.shared.clock.now());
             self.shared
                 .metrics
                 .expect_integration(name.as_str(), account.as_str());

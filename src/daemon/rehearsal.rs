@@ -13,7 +13,7 @@ use crate::domain::{Moment, Row, Timestamp};
 use crate::plan::book::Book;
 use crate::plan::gate::Operation;
 use crate::plan::rollover::{Inputs, Plan, plan};
-use crate::plan::settle::{Unreachable, settle};
+use crate::plan::settle::{Unreachable, resume, settle};
 use crate::plan::source::note_source;
 
 /// The daemon would see the same again and again until that day; more looks than these change nothing.
@@ -65,6 +65,7 @@ pub(super) fn imagine(
     let mut now = shared.clock.now();
     let mut book = book.clone();
     let delivery = &subject.settings.policy.delivery;
+    resume(&mut book, delivery, &now);
     let see = |book: &mut Book, now: &Moment| {
         note_source(book, look, now);
         settle(

@@ -33,6 +33,9 @@ pub struct Book {
     /// When the last request to enable or disable one was made whose outcome is not known. It may still be carried out,
     /// so no other such request is made before it has had its time.
     pub patched_at: Option<Moment>,
+    /// A request that writes is under way, or was when the process ended that noted it: it may have been made in that
+    /// process's last moment.
+    pub is_sending: bool,
     /// Writes that SendGrid did not carry out, and that are not tried again for a while.
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
 }

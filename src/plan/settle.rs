@@ -44,9 +44,13 @@ pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
     })
 }
 
-/// Takes a book up that another process left. It may have made its request in its last moment, however long ago that
-/// was noted: from now on the window has at least `settle` left.
+/// Takes a book up whose last request has no outcome in it, because its process died, or could not note it. It may have
+/// made that request in its last moment, however long ago that was noted: from now on the window has at least `settle`
+/// left. Once that is noted, it is over: another process after this one does not begin it again.
 pub fn resume(book: &mut Book, delivery: &DeliveryPolicy, now: &Moment) {
+    if !std::mem::take(&mut book.is_sending) {
+        return;
+    }
     let is_patching = book.patched_at.is_some();
     let mut may_be_late = false;
     for belief in book.beliefs.values_mut() {

@@ -99,6 +99,30 @@ async fn what_never_arrived_is_sent_again_after_the_settle_window_only() {
 }
 
 #[tokio::test]
+async fn syncs_without_a_daemon_settle_between_them_what_never_arrived() {
+    let settle = Duration::from_millis(600);
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set("settle", "[delivery]\nsettle = \"600ms\"\n");
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::Create, Fault::close_before_commit()));
+    let certificate = valid("never");
+    stage.home.put("okta", "never.pem", &certificate.pem);
+    let mut exits = Vec::new();
+    while exits.last() != Some(&0) && exits.len() < 60 {
+        exits.push(stage.home.ask(&["sync"]).await.exit);
+    }
+    assert_eq!((exits[0], exits.last()), (1, Some(&0)), "{exits:?}");
+    let history = stage.sendgrid.history();
+    let posts: Vec<_> = history.posts_of(certificate.fingerprint).collect();
+    assert_eq!(posts.len(), 2, "{history}");
+    let between = posts[1].at.duration_since(posts[0].at);
+    assert!(between >= settle, "{between:?}: {history}");
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
 async fn what_is_stored_late_but_within_the_window_is_one_row() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     stage.home.set("settle", "[delivery]\nsettle = \"2s\"\n");

@@ -38,6 +38,10 @@ pub(super) fn load(
         pause,
         retired_at: moment(row, "retired")?,
         patched_at: moment(row, "patched")?,
+        is_sending: match row.get("sending") {
+            Err(rusqlite::Error::InvalidColumnName(_)) => true, // of version 1, opened for reading alone
+            other => other?,
+        },
         refused_writes: refused_writes(connection, &integration)?,
     }))
 }
@@ -51,13 +55,13 @@ pub(super) fn put(
 ) -> Result<(), Fault> {
     let integration = integration.to_string();
     let columns = "INSERT INTO integrations (integration_id, first_list_ms, last_list_ms, paused_ms, paused_by,
-        retired_wall_ms, retired_boot_id, retired_boot_ns, patched_wall_ms, patched_boot_id, patched_boot_ns)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        retired_wall_ms, retired_boot_id, retired_boot_ns, patched_wall_ms, patched_boot_id, patched_boot_ns,
+        sending) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
         ON CONFLICT DO UPDATE SET first_list_ms = excluded.first_list_ms, last_list_ms = excluded.last_list_ms,
         paused_ms = excluded.paused_ms, paused_by = excluded.paused_by, retired_wall_ms = excluded.retired_wall_ms,
         retired_boot_id = excluded.retired_boot_id, retired_boot_ns = excluded.retired_boot_ns,
         patched_wall_ms = excluded.patched_wall_ms, patched_boot_id = excluded.patched_boot_id,
-        patched_boot_ns = excluded.patched_boot_ns";
+        patched_boot_ns = excluded.patched_boot_ns, sending = excluded.sending";
     let millis = |it: Option<Timestamp>| it.map(Timestamp::as_millis);
     let (retired, patched) = (after.retired_at.as_ref(), after.patched_at.as_ref());
     let values = params![
@@ -72,6 +76,7 @@ pub(super) fn put(
         patched.map(|it| it.wall.as_millis()),
         patched.map(|it| it.boot.as_str()),
         patched.map(|it| nanos(it.since_boot)),
+        after.is_sending,
     ];
     connection.prepare_cached(columns)?.execute(values)?;
     if before.unreadable != after.unreadable {

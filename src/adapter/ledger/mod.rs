@@ -127,7 +127,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         self.write(|connection| {
             let label =
-                "INSERT INTO integrations (integration_id, name, account) VALUES (?1, ?2, ?3)
+                "INSERT INTO integrations (integration_id, name, account, sending) VALUES (?1, ?2, ?3, 0)
                 ON CONFLICT DO UPDATE SET name = excluded.name, account = excluded.account
                 WHERE name IS NOT excluded.name OR account IS NOT excluded.account";
             let values = params![integration.to_string(), name.as_str(), account.as_str()];

@@ -311,7 +311,7 @@ fn migrate(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     let known: Option<String> = transaction
         .query_row(known, [], |row| row.get(0))
         .optional()?;
-    if known.as_deref() != Some(this_program) {
+    if known.as_deref() != Some(this_program) || version != schema::VERSION {
         transaction.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", schema::VERSION)?;
         let note = "INSERT OR REPLACE INTO meta VALUES ('written_by', ?1)";

@@ -276,10 +276,17 @@ fn books() -> impl Strategy<Value = Book> {
         proptest::option::of(pause),
         proptest::option::of(moments()),
         proptest::option::of(moments()),
+        any::<bool>(),
         refused_writes,
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
-        |(seen, named, lists, unreadable, (pause, retired_at, patched_at, refused_writes))| {
+        |(
+            seen,
+            named,
+            lists,
+            unreadable,
+            (pause, retired_at, patched_at, is_sending, refused_writes),
+        )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
                 let fingerprint = certificate.fingerprint();
@@ -303,6 +310,7 @@ fn books() -> impl Strategy<Value = Book> {
                 pause,
                 retired_at,
                 patched_at,
+                is_sending,
                 refused_writes,
             }
         },
@@ -512,6 +520,28 @@ fn a_lock_of_another_process_keeps_us_out_until_it_dies() {
     child.kill().unwrap();
     child.wait().unwrap();
     open(directory.path());
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_once() {
+    let (directory, ledger) = ledger_with(&intent(0));
+    let older = "ALTER TABLE integrations DROP COLUMN sending; PRAGMA user_version = 1;";
+    ledger.connection.execute_batch(older).unwrap();
+    drop(ledger);
+    let directory = directory.path();
+    let expected = Book {
+        is_sending: true, // that is not known of it
+        ..intent(0)
+    };
+    let reading = Ledger::open_reading(directory, read).unwrap();
+    assert_eq!(reading.load(okta()).unwrap(), expected);
+    drop(reading);
+    for _ in 0..2 {
+        let ledger = open(directory);
+        assert_eq!(ledger.load(okta()).unwrap(), expected);
+        let pragma = |it: &Connection| it.pragma_query_value(None, "user_version", |it| it.get(0));
+        assert_eq!(pragma(&ledger.connection), Ok(schema::VERSION));
+    }
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl Book {
         };
         belief.missing = None;
         belief.trusted_for = None;
+        self.is_sending = true;
         self.retired_at = Some(now.clone());
         if how == How::Disable {
             self.patched_at = Some(now.clone());
@@ -74,6 +75,7 @@ impl Book {
         {
             *unsure = true;
         }
+        self.is_sending = true;
         self.patched_at = Some(now.clone());
     }
 
@@ -87,6 +89,7 @@ impl Book {
         outcome: &WriteOutcome,
         now: &Moment,
     ) -> Vec<Entry> {
+        self.is_sending = false;
         // A machine may have slept for hours between what was noted and the request.
         self.retired_at = Some(now.clone());
         if how == How::Disable {
@@ -134,6 +137,7 @@ impl Book {
         outcome: &WriteOutcome,
         now: &Moment,
     ) -> Vec<Entry> {
+        self.is_sending = false;
         self.end_patch(outcome, now);
         let Some(belief) = self.beliefs.get_mut(&fingerprint) else {
             return Vec::new();

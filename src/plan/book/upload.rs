@@ -28,6 +28,7 @@ impl Book {
     /// Notes that a POST is about to be made. This must be durable before the POST is.
     pub fn intend(&mut self, certificate: &Certificate, is_new_key: bool, now: &Moment) {
         let counts = is_new_key && self.has_ever_trusted();
+        self.is_sending = true;
         let belief = self.belief(certificate);
         belief.standing = Standing::Intent(Intent {
             at: now.clone(),
@@ -50,6 +51,7 @@ impl Book {
         stamp: &str,
         now: &Moment,
     ) -> Vec<Entry> {
+        self.is_sending = false;
         let Some(belief) = self.beliefs.get_mut(&fingerprint) else {
             return Vec::new();
         };

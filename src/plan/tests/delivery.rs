@@ -148,6 +148,36 @@ fn an_old_intent_of_a_process_that_died_has_its_window_before_it() {
 }
 
 #[test]
+fn processes_that_each_make_one_pass_settle_a_lost_post_between_them() {
+    let mut world = World::new();
+    let okta = certificate("okta", "k1", 300);
+    world.pass();
+    world.file("okta.pem", &[&okta]);
+    world.fate = Fate::RequestLost;
+    world.pass();
+    world.fate = Fate::Well;
+    for _ in 0..2 {
+        world.sleep(60 * MINUTE);
+        world.restart();
+        world.pass();
+    }
+    assert_eq!((world.state(&okta), world.posts.len()), ("trusted", 2));
+}
+
+#[test]
+fn a_process_that_died_in_its_request_is_waited_for_once() {
+    let (mut world, okta) = intended();
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        world.sleep(60 * MINUTE);
+        world.restart();
+        world.observe().unwrap();
+        states.push(world.state(&okta));
+    }
+    assert_eq!(states, ["settling", "planned", "planned"]);
+}
+
+#[test]
 fn an_unreadable_new_row_may_be_the_lost_post() {
     let mut world = World::new();
     let okta = certificate("okta", "k1", 300);

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sso_certd::adapter::ledger::{Ledger, LedgerError, Query};
-use sso_certd::domain::{Certificate, CertificateId, Fingerprint, IntegrationId, Look, Moment};
+use sso_certd::domain::{Certificate, CertificateId, Fingerprint, IntegrationId, Look};
 use sso_certd::plan::book::{Book, Standing};
 use sso_certd::plan::entry::{Entry, What};
 use sso_certd::plan::gate::{Gate, GateSettings, GateState};
 use sso_certd::plan::policy::Policy;
-use sso_certd::plan::settle::resume;
 use tempfile::TempDir;
 
 use super::hands::Fate;
@@ -176,7 +175,7 @@ impl Site {
     }
 
     /// The process is gone and another one starts. What it believes then is what the ledger says.
-    pub(super) fn restart(&mut self, is_killed: bool, now: &Moment) -> Result<Book, Violation> {
+    pub(super) fn restart(&mut self, is_killed: bool) -> Result<Book, Violation> {
         if is_killed {
             self.images += 1;
             let image = self.directory.path().join(self.images.to_string());
@@ -191,7 +190,7 @@ impl Site {
             self.ledger = None;
         }
         let ledger = open(&self.state);
-        let mut book = ledger.load(integration()).unwrap();
+        let book = ledger.load(integration()).unwrap();
         self.ledger = Some(ledger);
         self.gate = Gate::restore(GATE, self.kept_gate.clone());
         self.has_list = false;
@@ -204,7 +203,6 @@ impl Site {
                 how,
             });
         }
-        resume(&mut book, &self.policy.delivery, now);
         Ok(book)
     }
 

@@ -36,14 +36,14 @@ fn ten_years_of_passes_leave_a_small_ledger() {
         }
     }
     let mut stage = trial.stage();
-    let (rows, now) = (stage.world.rows().len(), stage.world.now.clone());
+    let rows = stage.world.rows().len();
     let site = &mut stage.sites[0];
     let beliefs = site.beliefs();
     assert_eq!(site.witness.posts, 21, "one for each certificate");
     assert!(beliefs <= rows + 2, "{beliefs} beliefs of {rows} rows");
     let largest = *sizes.iter().max().unwrap();
     assert!(largest < 5 << 20, "with the log, in bytes: {sizes:?}");
-    site.restart(false, &now).unwrap();
+    site.restart(false).unwrap();
     let folded = site.ledger_size();
     assert!(folded < 256 << 10, "without the log, in bytes: {folded}");
 }

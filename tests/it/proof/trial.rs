@@ -479,7 +479,7 @@ impl Trial {
         let mut stage = self.stage();
         let Stage { world, sites, .. } = &mut *stage;
         let is_killed = world.chance(40);
-        let restarted = sites[number].restart(is_killed, &world.now);
+        let restarted = sites[number].restart(is_killed);
         stage.tell(|| format!("daemon {number}: dies and starts again"));
         match restarted {
             Ok(book) => {
