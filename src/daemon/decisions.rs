@@ -21,6 +21,7 @@ use crate::adapter::users::user_name;
 use crate::daemon::desk::{USAGE, ask, failed, finish, of_account};
 use crate::daemon::generation::WaysIn;
 use crate::daemon::shared::Shared;
+use crate::daemon::syncing::pass_each;
 use crate::daemon::worker::Request;
 use crate::domain::text::printable;
 use crate::domain::{AccountName, Fingerprint, FingerprintPrefix, IntegrationName};
@@ -138,17 +139,11 @@ pub(super) async fn pause(
         if news.is_empty() || names.is_empty() {
             continue;
         }
-        let asked = names.clone();
-        let wait = false;
-        if ask(worker, |reply| Request::Sync { names, wait, reply })
-            .await
-            .is_none()
-        {
-            tracing::debug!("The worker of account {account} is being replaced");
-        }
+        let is_well = pass_each(worker, &names).await;
+        tracing::debug!(%account, is_well, "The passes after that have ended");
         let snapshot = shared.board.read();
         told.extend(
-            asked
+            names
                 .iter()
                 .filter_map(|it| snapshot.integrations.get(it).cloned()),
         );
@@ -243,13 +238,8 @@ impl Visit<'_> {
     /// A pass, and what is believed and shown after it.
     async fn pass(&self) -> (Book, Option<IntegrationSnapshot>) {
         if let Some(worker) = self.ways_in.workers.get(&self.account()) {
-            let names = vec![self.name.clone()];
-            let wait = false;
-            let ended = ask(worker, |reply| Request::Sync { names, wait, reply }).await;
-            tracing::debug!(
-                is_well = ended == Some(true),
-                "The decision's pass has ended"
-            );
+            let is_well = pass_each(worker, std::slice::from_ref(self.name)).await;
+            tracing::debug!(is_well, "The decision's pass has ended");
         }
         let settings = self.ways_in.settings.integrations.get(self.name);
         let book = match settings.map(|it| it.integration_id) {

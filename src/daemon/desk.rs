@@ -15,6 +15,7 @@ use crate::daemon::generation::{Entrance, WaysIn};
 use crate::daemon::probe::probe;
 use crate::daemon::shared::Shared;
 use crate::daemon::survey::integrations;
+use crate::daemon::syncing::sync;
 use crate::daemon::worker::{Rehearsal, Request};
 use crate::domain::text::printable;
 use crate::domain::{AccountName, IntegrationId, IntegrationName, Timestamp};
@@ -23,7 +24,6 @@ use crate::view::history_text::{Record, history_text, record_json};
 use crate::view::plan_json::plan_json;
 use crate::view::plan_report::{PlanReport, PlannedIntegration};
 use crate::view::plan_text::plan_text;
-use crate::view::snapshot::Snapshot;
 use crate::view::status_json::status_json;
 use crate::view::status_text::{StatusOptions, exit, status_text};
 use crate::view::terminal::{Rendered, Terminal};
@@ -188,20 +188,17 @@ async fn plan(
     let mut requests = 0;
     for (account, worker) in &*ways_in.workers {
         let names = of_account(ways_in, account, names);
-        if names.is_empty() {
-            continue;
-        }
-        let asked = names.clone();
-        let answer = ask(worker, |reply| Request::Rehearse { names, at, reply }).await;
-        let rehearsals = answer.unwrap_or_else(|| asked.iter().map(Rehearsal::not_made).collect());
-        for Rehearsal {
-            name,
-            sight,
-            plan,
-            requests: asked,
-            rows,
-        } in rehearsals
-        {
+        for name in names {
+            let asked = name.clone();
+            let answer = ask(worker, |reply| Request::Rehearse { name, at, reply }).await;
+            let rehearsal = answer.flatten();
+            let Rehearsal {
+                name,
+                sight,
+                plan,
+                requests: asked,
+                rows,
+            } = rehearsal.unwrap_or_else(|| Rehearsal::not_made(&asked));
             let Some(settings) = ways_in.settings.integrations.get(&name) else {
                 continue;
             };
@@ -223,39 +220,6 @@ async fn plan(
         requests,
         integrations,
     }
-}
-
-async fn sync(
-    ways_in: &WaysIn,
-    shared: &Shared,
-    names: &BTreeSet<IntegrationName>,
-    wait: bool,
-    terminal: Terminal,
-) -> Answer {
-    let mut is_well = true;
-    for (account, worker) in &*ways_in.workers {
-        let names = of_account(ways_in, account, names);
-        if !names.is_empty() {
-            let answer = ask(worker, |reply| Request::Sync { names, wait, reply }).await;
-            is_well &= answer == Some(true);
-        }
-    }
-    let now = shared.clock.now().wall;
-    let whole = shared.board.read();
-    let snapshot = whole.only(names).unwrap_or(whole);
-    let is_in_step = snapshot
-        .integrations
-        .values()
-        .all(|it| it.failure.is_none() && it.plan.as_ref().is_some_and(|it| it.outlook.in_step));
-    let shown = Snapshot {
-        is_live: true,
-        ..snapshot
-    };
-    let Rendered { text, .. } = status_text(&shown, now, terminal, StatusOptions::default());
-    finish(Rendered {
-        text,
-        exit: u8::from(!(is_well && is_in_step)),
-    })
 }
 
 async fn history(

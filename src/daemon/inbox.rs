@@ -1,6 +1,6 @@
 //! What an account's worker has to do next: a keyed set of integrations, each with what woke it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -62,6 +62,10 @@ impl fmt::Display for Trigger {
 pub struct Inbox {
     ready: BTreeMap<IntegrationName, Trigger>,
     due: BTreeMap<IntegrationName, Due>,
+    /// Whose pass is under way.
+    taken: Option<IntegrationName>,
+    /// Whose last pass did not end well.
+    failed: BTreeSet<IntegrationName>,
 }
 
 #[derive(Debug)]
@@ -120,11 +124,30 @@ impl Inbox {
             .iter()
             .min_by_key(|(name, trigger)| (**trigger, *name))
             .map(|(name, _)| name.clone())?;
+        self.taken = Some(name.clone());
         self.ready.remove_entry(&name)
     }
 
-    /// How long until an integration's wait ends; none without one.
+    /// Notes that an integration's pass is over, and how it ended.
+    pub fn end(&mut self, name: &IntegrationName, is_well: bool) {
+        self.taken = None;
+        if is_well {
+            self.failed.remove(name);
+        } else {
+            self.failed.insert(name.clone());
+        }
+    }
+
+    /// Whether its last pass ended well.
+    pub fn ended_well(&self, name: &IntegrationName) -> bool {
+        !self.failed.contains(name)
+    }
+
+    /// How long until an integration has a pass: nothing if it is awake, or has one; none if it waits for nothing.
     pub fn due_in(&self, name: &IntegrationName, now: &Moment) -> Option<Duration> {
+        if self.ready.contains_key(name) || self.taken.as_ref() == Some(name) {
+            return Some(Duration::ZERO);
+        }
         self.due
             .get(name)
             .map(|it| it.after.saturating_sub(now.elapsed_since(&it.set)))

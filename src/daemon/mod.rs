@@ -28,6 +28,7 @@ mod services;
 pub mod shared;
 pub mod source;
 mod survey;
+mod syncing;
 mod tell;
 pub mod teller;
 pub mod watch;

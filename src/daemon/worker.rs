@@ -16,7 +16,7 @@ use crate::daemon::pass::{Subject, pass};
 use crate::daemon::rehearsal::rehearse;
 use crate::daemon::shared::{Shared, raised};
 use crate::daemon::source::Sight;
-use crate::domain::{Certificate, IntegrationName, Row, Timestamp, Validity};
+use crate::domain::{Certificate, IntegrationName, Moment, Row, Timestamp, Validity};
 use crate::plan::gate::Operation;
 use crate::plan::rollover::Plan;
 
@@ -25,9 +25,6 @@ const LOCAL_RETRY: Duration = Duration::from_secs(10);
 
 /// How often a worker looks around although nothing wakes it: for a key that changed on disk, and to show that it lives.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
-
-/// The longest that `sync --wait` goes on.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// A worker's inbox, from outside.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +40,18 @@ impl Mailbox {
         self.woken.notify_one();
     }
 
+    /// How long until one of these integrations has a pass by itself, nothing if it is about to; none if none has.
+    pub fn next_of(&self, names: &[IntegrationName], now: &Moment) -> Option<Duration> {
+        let inbox = self.lock();
+        names.iter().filter_map(|it| inbox.due_in(it, now)).min()
+    }
+
+    /// Whether the last pass of each of these ended well.
+    pub fn all_ended_well(&self, names: &[IntegrationName]) -> bool {
+        let inbox = self.lock();
+        names.iter().all(|it| inbox.ended_well(it))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,20 +62,20 @@ impl Mailbox {
 pub enum Request {
     /// What `plan` would say.
     Rehearse {
-        /// Of which integrations.
-        names: Vec<IntegrationName>,
+        /// Of which integration.
+        name: IntegrationName,
         /// Seen from when; none: now.
         at: Option<Timestamp>,
-        /// The answer.
-        reply: oneshot::Sender<Vec<Rehearsal>>,
+        /// The answer; none if it is none of this worker's.
+        reply: oneshot::Sender<Option<Rehearsal>>,
     },
-    /// A pass now, which lifts our own waits.
+    /// A pass now.
     Sync {
-        /// Of which integrations.
-        names: Vec<IntegrationName>,
-        /// Whether to go on until nothing waits by itself any more, for a while.
-        wait: bool,
-        /// Told at the end: whether every pass ended well.
+        /// Of which integration.
+        name: IntegrationName,
+        /// Whether our own waits of the account are lifted before.
+        lifts_waits: bool,
+        /// Told at the end: whether it ended well.
         reply: oneshot::Sender<bool>,
     },
     /// A person's decision into the book and the ledger. What comes of it at SendGrid is the next pass's.
@@ -207,6 +216,7 @@ impl Worker {
             .chain(is_local.then_some(LOCAL_RETRY))
             .min();
         let mut inbox = self.mailbox.lock();
+        inbox.end(name, end == PassEnd::Ok);
         match (end, due) {
             (PassEnd::Held { left }, _) => {
                 // A person asked once; what is left of it is a wait like any other.
@@ -233,21 +243,26 @@ impl Worker {
 
     async fn answer(&mut self, request: Request) {
         let is_heard = match request {
-            Request::Rehearse { names, at, reply } => {
-                let mut all = Vec::new();
-                for name in names {
-                    let Some(subject) = self.subjects.get(&name) else {
-                        continue;
-                    };
-                    let book = &subject.book;
-                    all.push(rehearse(&mut self.link, &self.shared, subject, book, at).await);
-                    self.link.beat();
-                }
-                reply.send(all).is_ok()
+            Request::Rehearse { name, at, reply } => {
+                let rehearsal = match self.subjects.get(&name) {
+                    Some(subject) => {
+                        let book = &subject.book;
+                        Some(rehearse(&mut self.link, &self.shared, subject, book, at).await)
+                    }
+                    None => None,
+                };
+                reply.send(rehearsal).is_ok()
             }
-            Request::Sync { names, wait, reply } => {
-                let is_well = self.sync(&names, wait).await;
-                reply.send(is_well).is_ok()
+            Request::Sync {
+                name,
+                lifts_waits,
+                reply,
+            } => {
+                if lifts_waits {
+                    self.link.lift_own_waits();
+                }
+                let end = self.pass(&name, Trigger::Command).await;
+                reply.send(end == PassEnd::Ok).is_ok()
             }
             Request::Record { wish, reply } => {
                 let recorded = self.record(*wish).await;
@@ -274,33 +289,6 @@ impl Worker {
         if !is_heard {
             tracing::debug!("Who asked did not wait for the answer");
         }
-    }
-
-    /// Passes of these integrations now; with `wait`, again whenever one of them is due, until nothing waits or the time
-    /// is over. Whether the last pass of each ended well.
-    async fn sync(&mut self, names: &[IntegrationName], wait: bool) -> bool {
-        self.link.lift_own_waits();
-        let mut ends = BTreeMap::new();
-        for name in names {
-            ends.insert(name, self.pass(name, Trigger::Command).await);
-        }
-        let until = Instant::now() + LONGEST_WAIT;
-        while wait && !*self.link.stop().borrow() {
-            let now = self.shared.clock.now();
-            let due = |name| Some((self.mailbox.lock().due_in(name, &now)?, name));
-            let Some((left, name)) = names.iter().filter_map(due).min() else {
-                break;
-            };
-            if Instant::now() + left > until {
-                break;
-            }
-            self.link.beat();
-            sleep(left.min(LOOK_AROUND)).await;
-            if left <= LOOK_AROUND {
-                ends.insert(name, self.pass(name, Trigger::Due).await);
-            }
-        }
-        ends.values().all(|it| *it == PassEnd::Ok)
     }
 
     async fn remote_integrations(&mut self) -> Result<Vec<RemoteIntegration>, String> {

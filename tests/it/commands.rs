@@ -202,6 +202,39 @@ async fn sync_never_shortens_the_settle_window_and_can_wait_for_it() {
 }
 
 #[tokio::test]
+async fn while_a_sync_waits_everything_else_goes_on() {
+    let stage = Stage::new(&[("okta", OKTA), ("adfs", ADFS)]).await;
+    stage.home.set("settle", "[delivery]\nsettle = \"8s\"\n");
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::Create, Fault::close_before_commit()));
+    let (settling, new) = (valid("settling"), valid("new"));
+    stage.home.put("okta", "settling.pem", &settling.pem);
+    let daemon = stage.start().await;
+    daemon.shows_state("okta", &settling, "settling").await;
+    let waiting = stage.home.ask(&["sync", "--wait"]);
+    tokio::pin!(waiting);
+    let goes_on = async {
+        stage.home.put("adfs", "new.pem", &new.pem);
+        daemon.shows_state("adfs", &new, "trusted").await;
+        let paused = stage.home.ask(&["pause", "adfs", "--yes"]).await;
+        assert_eq!(paused.exit, 0, "{paused:?}");
+        let planned = stage.home.ask(&["plan"]).await;
+        assert!(planned.out.contains("not sent twice"), "{planned:?}");
+    };
+    tokio::select! {
+        biased;
+        ran = &mut waiting => panic!("nothing went on before this ended: {ran:?}"),
+        () = goes_on => {}
+    }
+    let ran = waiting.await;
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    stage.assert_one_row(&settling);
+    stage.assert_one_row(&new);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
 async fn wrong_words_exit_with_64() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     let daemon = stage.start().await;
