@@ -16,9 +16,11 @@ use crate::plan::why::Why;
 
 mod block;
 mod grounds;
+mod successor;
 
 pub use block::Block;
 pub use grounds::Grounds;
+pub use successor::successor;
 
 /// What stays must be valid for this long.
 pub const STAYS_VALID: Duration = Duration::from_secs(7 * 86_400);
@@ -297,29 +299,10 @@ impl<'a> Old<'a> {
             && belief.is_some_and(|it| matches!(it.standing, Standing::Confirmed(_)))
     }
 
-    /// The one of ours that ends last, not before this one and not gone from the source itself, and for how long it has been
-    /// trusted.
     fn successor(&self) -> Option<(Fingerprint, Duration)> {
-        let end = |it: &&Item| it.certificate.as_ref().map(|it| it.validity().not_after);
-        let successor = self
-            .items
-            .iter()
-            .filter(|it| it.state == State::Trusted && self.is_confirmed(it))
-            .filter(|it| it.fingerprint != self.item.fingerprint)
-            .filter(|it| end(it) >= Some(self.certificate.validity().not_after))
-            .filter(|it| !self.is_gone(it))
-            .max_by_key(end)?;
-        let fingerprint = successor.fingerprint?;
-        let credit = self.inputs.book.beliefs.get(&fingerprint)?;
-        let credit = credit.trusted_for.as_ref();
+        let (fingerprint, belief) = successor(self.items, self.inputs.book, self.item)?;
+        let credit = belief.trusted_for.as_ref();
         Some((fingerprint, credit.map_or(Duration::ZERO, |it| it.total)))
-    }
-
-    fn is_gone(&self, item: &Item) -> bool {
-        let belief = item
-            .fingerprint
-            .and_then(|it| self.inputs.book.beliefs.get(&it));
-        belief.is_some_and(|it| matches!(it.source, InSource::Gone { .. }))
     }
 
     /// Why it may go, now that nothing stands in the way.

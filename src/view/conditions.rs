@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::domain::Timestamp;
 use crate::domain::text::span;
-use crate::domain::{Fingerprint, Timestamp};
 use crate::plan::book::{Belief, InSource, Standing};
 use crate::plan::policy::{Mode, Policy, RetireAction, RetireWhen};
-use crate::plan::retire::{Block, STAYS_VALID};
+use crate::plan::retire::{Block, STAYS_VALID, successor};
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
@@ -61,17 +61,6 @@ pub(super) fn conditions(
     conditions
 }
 
-/// The certificate of ours that goes on after this one, with what is believed of it.
-pub(super) fn successor<'a>(it: &'a Explained, item: &Item) -> Option<(Fingerprint, &'a Belief)> {
-    let newest = it
-        .items()
-        .iter()
-        .filter(|other| other.fingerprint != item.fingerprint && other.state == State::Trusted)
-        .filter(|other| end(other) >= end(item) && confirmed(it, other).is_some())
-        .max_by_key(|other| end(other))?;
-    Some((newest.fingerprint?, confirmed(it, newest)?))
-}
-
 fn confirmed<'a>(it: &'a Explained, item: &Item) -> Option<&'a Belief> {
     let belief = it.book.beliefs.get(&item.fingerprint?)?;
     matches!(belief.standing, Standing::Confirmed(_)).then_some(belief)
@@ -99,7 +88,7 @@ fn expected(it: &Explained, item: &Item, policy: &Policy, now: Timestamp) -> Vec
                 }
                 _ => blocks.push(Block::FileThere),
             }
-            match successor(it, item) {
+            match successor(it.items(), &it.book, item) {
                 None => blocks.push(Block::NoSuccessor),
                 Some((_, belief)) => {
                     let trusted = belief.trusted_for.as_ref().map(|it| it.total);
@@ -186,7 +175,7 @@ impl Judge<'_> {
         if self.blocks.contains(&Block::NoSuccessor) {
             "none is trusted".clone_into(&mut condition.note);
         } else if condition.mark == Mark::Fine
-            && let Some((successor, _)) = successor(self.it, self.item)
+            && let Some((successor, _)) = successor(self.it.items(), &self.it.book, self.item)
         {
             condition.note = successor.brief();
         }

@@ -7,12 +7,12 @@ use crate::domain::{Certificate, Fingerprint, Timestamp};
 use crate::plan::book::{Belief, Book, HoldKind, Standing, Word};
 use crate::plan::entry::{Entry, What};
 use crate::plan::policy::{Policy, RetireAction};
-use crate::plan::retire::How;
+use crate::plan::retire::{How, successor};
 use crate::plan::rollover::{Item, Plan};
 use crate::plan::state::State;
 
 use super::concern::is_valid;
-use super::conditions::{Condition, conditions, successor};
+use super::conditions::{Condition, conditions};
 use super::next::Next;
 use super::retirement::taken;
 use super::terminal::{Page, Rendered, Terminal};
@@ -166,7 +166,7 @@ fn today(it: &Explained, now: Timestamp) -> String {
         0 | 1 => "the only trusted certificate".to_owned(),
         number => format!("one of {number} trusted certificates"),
     };
-    let newer = successor(it, item).map_or(String::new(), |(newer, belief)| {
+    let newer = successor(it.items(), &it.book, item).map_or(String::new(), |(newer, belief)| {
         let since = belief.trusted_since.as_ref();
         let since = since.map_or(String::new(), |it| {
             format!(" since {}", clock(it.wall, now))

@@ -4,6 +4,7 @@ use crate::adapter::sendgrid::{CallError, Failure};
 use crate::daemon::course::{Basis, Course, Hands};
 use crate::daemon::halt::Halt;
 use crate::daemon::outcome::{outcome_of, write_outcome};
+use crate::domain::Moment;
 use crate::plan::book::{Belief, Book, Write, WriteOutcome};
 use crate::plan::entry::{Entry, What};
 use crate::plan::gate::Operation;
@@ -48,14 +49,10 @@ impl<H: Hands> Course<'_, H> {
         else {
             return Step::NotMade(None);
         };
-        let leave = match self.hands.enter(Operation::Create).await {
-            Ok(leave) => leave,
-            Err(halt) => return Step::NotMade(Some(halt)),
+        let (leave, now) = match self.leave(Operation::Create, basis).await {
+            Ok(it) => it,
+            Err(halt) => return Step::NotMade(halt),
         };
-        let now = self.hands.now();
-        if !basis.serves(&now) {
-            return Step::NotMade(None);
-        }
         let mut book = self.book.clone();
         book.intend(certificate, *is_new_key, &now);
         let key = if *is_new_key { "new key" } else { "known key" };
@@ -102,15 +99,11 @@ impl<H: Hands> Course<'_, H> {
         else {
             return Step::NotMade(None);
         };
-        let leave = match self.hands.enter(Operation::Update).await {
-            Ok(leave) => leave,
-            Err(halt) => return Step::NotMade(Some(halt)),
+        let (leave, now) = match self.leave(Operation::Update, basis).await {
+            Ok(it) => it,
+            Err(halt) => return Step::NotMade(halt),
         };
         let fingerprint = certificate.fingerprint();
-        let now = self.hands.now();
-        if !basis.serves(&now) {
-            return Step::NotMade(None);
-        }
         let detail = format!("id {id}, evidence: {evidence}, after {}", self.trigger);
         let entry = Entry::new(now.wall, What::Enabling, Some(fingerprint), detail);
         let before = self.book.beliefs.get(&fingerprint);
@@ -153,14 +146,10 @@ impl<H: Hands> Course<'_, H> {
             Write::Update => Operation::Update,
             Write::Delete => Operation::Delete,
         };
-        let leave = match self.hands.enter(operation).await {
-            Ok(leave) => leave,
-            Err(halt) => return Step::NotMade(Some(halt)),
+        let (leave, now) = match self.leave(operation, basis).await {
+            Ok(it) => it,
+            Err(halt) => return Step::NotMade(halt),
         };
-        let now = self.hands.now();
-        if !basis.serves(&now) {
-            return Step::NotMade(None);
-        }
         let mut book = self.book.clone();
         book.begin_retirement(fingerprint, *how, *ordered, &now);
         let detail = format!(
@@ -198,6 +187,21 @@ impl<H: Hands> Course<'_, H> {
         let mut book = self.book.clone();
         let entries = book.end_retirement(fingerprint, *how, *again, &outcome, &self.hands.now());
         self.end_write(book, entries, answer.result.err()).await
+    }
+
+    /// Leave to make a request now, if the plan still serves by then; otherwise why not, if that ends the pass.
+    async fn leave(
+        &mut self,
+        operation: Operation,
+        basis: &Basis,
+    ) -> Result<(H::Leave, Moment), Option<Halt>> {
+        let leave = self.hands.enter(operation).await.map_err(Some)?;
+        let now = self.hands.now();
+        if basis.serves(&now) {
+            Ok((leave, now))
+        } else {
+            Err(None)
+        }
     }
 
     /// The row is not what the list said: nothing is taken away, and not tried again for a while.
