@@ -4,6 +4,7 @@
 //! clock was set back past a run. So it knows UTC only, and who owns it makes it anew after a clock step.
 
 use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// The scheduler could not be started. Its own texts are of no help to anybody.
@@ -11,9 +12,10 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 #[error("the cron scheduler does not start")]
 pub struct CronError;
 
-/// A running schedule.
+/// A running schedule. It ends when this is dropped.
 pub struct Cron {
-    scheduler: JobScheduler,
+    /// The scheduler's own, as it never ends its tasks by itself; none only while it is dropped.
+    runtime: Option<Runtime>,
 }
 
 impl Cron {
@@ -27,31 +29,49 @@ impl Cron {
         on_round: impl Fn() + Send + Sync + 'static,
         on_beat: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, CronError> {
-        let scheduler = JobScheduler::new().await.map_err(|_| CronError)?;
         let round = Job::new(expression, move |_, _| on_round()).map_err(|_| CronError)?;
         let beat = Job::new("* * * * * *", move |_, _| on_beat()).map_err(|_| CronError)?;
-        scheduler.add(round).await.map_err(|_| CronError)?;
-        scheduler.add(beat).await.map_err(|_| CronError)?;
-        scheduler.start().await.map_err(|_| CronError)?;
-        Ok(Self { scheduler })
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("schedule")
+            .enable_time()
+            .build()
+            .map_err(|_| CronError)?;
+        let started = runtime.spawn(async move {
+            let scheduler = JobScheduler::new().await?;
+            scheduler.add(round).await?;
+            scheduler.add(beat).await?;
+            scheduler.start().await
+        });
+        let cron = Self {
+            runtime: Some(runtime),
+        };
+        match started.await {
+            Ok(Ok(())) => Ok(cron),
+            Ok(Err(_)) | Err(_) => Err(CronError),
+        }
     }
+}
 
-    /// Stops calling.
-    pub async fn stop(mut self) {
-        if self.scheduler.shutdown().await.is_err() {
-            tracing::debug!("The cron scheduler was already gone");
+impl Drop for Cron {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::mpsc;
+    use tokio::time::timeout;
 
     use super::*;
 
     #[tokio::test]
-    async fn it_calls_every_second_and_stops() {
+    async fn it_calls_every_second_and_leaves_nothing_behind() {
         let (round, mut rounds) = mpsc::unbounded_channel();
         let (beat, mut beats) = mpsc::unbounded_channel();
         let cron = Cron::start(
@@ -64,7 +84,13 @@ mod tests {
             rounds.recv().await.unwrap();
             beats.recv().await.unwrap();
         }
-        cron.stop().await;
+        drop(cron);
+        // Nobody holds what it called any more.
+        let gone = async {
+            while rounds.recv().await.is_some() {}
+            while beats.recv().await.is_some() {}
+        };
+        timeout(Duration::from_secs(5), gone).await.unwrap();
     }
 
     #[tokio::test]

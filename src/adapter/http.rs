@@ -26,8 +26,9 @@ pub struct HttpSettings {
 /// Connections at once; a further one waits in the kernel's queue.
 const MOST_CONNECTIONS: usize = 64;
 
-/// The longest a client may take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest a client may take for the head of a request. When all places are taken by clients that send none, this is
+/// how long a scrape waits for one; Prometheus gives up after ten seconds.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest a TCP connection may last: a scrape takes a moment.
 const TCP_TIMEOUT: Duration = Duration::from_secs(30);

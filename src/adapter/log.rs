@@ -160,6 +160,24 @@ pub fn goes_to_journal() -> bool {
     stream.to_str() == Some(format!("{}:{}", stat.st_dev, stat.st_ino).as_str())
 }
 
+/// Writes to standard error what a process ends with, and waits no longer for that than for the last lines of its log: a
+/// pipe that nobody reads keeps no failed start alive.
+pub fn last_words(text: String) {
+    if text.is_empty() {
+        return;
+    }
+    let (done, written) = sync_channel(1);
+    let write = move || {
+        if io::stderr().write_all(text.as_bytes()).is_ok() && done.send(()).is_err() {}
+    };
+    let writer = std::thread::Builder::new().name("last words".to_owned());
+    if writer.spawn(write).is_ok() {
+        match written.recv_timeout(LAST_LINES) {
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
 /// A line as journald reads it: `<4>` for a warning, then the text, without a time of its own (sd-daemon(3)).
 struct Journal;
 
@@ -278,6 +296,22 @@ impl<'a> MakeWriter<'a> for Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_queue_costs_lines_and_no_time() {
+        let (parcels, unread) = sync_channel(2);
+        let queue = Queue {
+            parcels,
+            dropped: Arc::default(),
+        };
+        for _ in 0..5 {
+            queue.make_writer().write_all(b"a line\n").unwrap();
+        }
+        assert_eq!(queue.dropped.load(Ordering::Acquire), 3);
+        drop(unread);
+        queue.make_writer().write_all(b"a line\n").unwrap();
+        assert_eq!(queue.dropped.load(Ordering::Acquire), 4);
+    }
 
     #[test]
     fn only_our_own_targets_can_be_turned_up() {

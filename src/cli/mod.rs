@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use crate::adapter::control_socket::Verb;
 use crate::adapter::ledger::{Ledger, LedgerError, Obstacle};
-use crate::adapter::log::{Log, goes_to_journal};
+use crate::adapter::log::{Log, goes_to_journal, last_words};
 use crate::adapter::users::user_name;
 use crate::config::{Environment, Loaded, Problems, Settings, load};
 use crate::daemon::{RunError, Start, run};
@@ -70,7 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let written = std::io::stdout()
         .write_all(outcome.out.as_bytes())
         .and_then(|()| std::io::stdout().flush());
-    // A daemon's log may hold stderr for ever, if nobody reads it.
+    // A daemon's log may hold standard error for ever, if nobody reads it.
     let noted = if outcome.err.is_empty() {
         Ok(())
     } else {
@@ -104,7 +104,12 @@ fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
 fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
     let path = arguments.config;
     match arguments.command {
-        Command::Run => for_journal(daemon(path, screen)),
+        Command::Run => {
+            let Outcome { out, err, exit } = for_journal(daemon(path, screen));
+            last_words(err);
+            let err = String::new();
+            Outcome { out, err, exit }
+        }
         Command::CheckConfig { probe, print } => check::check_config(&path, probe, print, screen),
         Command::Inspect { paths, strict } => inspect::inspect(&path, &paths, strict, screen),
         Command::Completions { shell } => completions(shell),

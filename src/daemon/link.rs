@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::adapter::sendgrid::{
-    Answer, ApiKey, CallError, ClientError, Failure, KeyReader, SendGrid,
+    Answer, ApiKey, CallError, ClientError, Failure, KeyReader, KeyWarning, SendGrid,
 };
 use crate::config::AccountSettings;
 use crate::daemon::pulse::Pulse;
@@ -55,6 +55,7 @@ pub struct Link {
     client: Result<SendGrid, String>,
     key: KeyReader,
     current: Option<ApiKey>,
+    warned: Option<KeyWarning>,
     gate: Gate,
     saved: GateState,
     shared: Shared,
@@ -88,6 +89,7 @@ impl Link {
             key: KeyReader::new(name.clone(), settings.key.clone()),
             client: Err("no key was read yet".to_owned()),
             current: None,
+            warned: None,
             gate: Gate::restore(settings.gate, saved.clone()),
             name,
             settings,
@@ -287,16 +289,17 @@ impl Link {
                 return false;
             }
         };
-        if self
-            .current
+        if let Some(warning) = found
+            .warning
             .as_ref()
-            .is_some_and(|it| it.is_same_as(&found.key))
-            && self.client.is_ok()
+            .filter(|it| self.warned.as_ref() != Some(*it))
         {
-            return false;
-        }
-        if let Some(warning) = &found.warning {
             tracing::warn!(%account, "{warning}; {}", warning.help());
+        }
+        self.warned = found.warning;
+        let current = self.current.as_ref();
+        if current.is_some_and(|it| it.is_same_as(&found.key)) && self.client.is_ok() {
+            return false;
         }
         self.use_key(found.key)
     }

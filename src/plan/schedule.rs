@@ -68,6 +68,15 @@ impl Schedule {
         Some(Timestamp::from_millis(next.timestamp_millis()))
     }
 
+    /// The last due time that is not after `now`; none only before the calendar's beginning.
+    pub fn last(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = self
+            .cron
+            .find_previous_occurrence(&now.calendar()?, true)
+            .ok()?;
+        Some(Timestamp::from_millis(last.timestamp_millis()))
+    }
+
     /// The next three due times after `now`, soonest first.
     pub fn next_three(&self, now: Timestamp) -> Vec<Timestamp> {
         std::iter::successors(self.next(now), |it| self.next(*it))
@@ -154,6 +163,19 @@ mod tests {
                 "2036-02-29T00:00:20Z",
             ],
         );
+    }
+
+    #[test]
+    fn the_last_due_time_is_not_after_now() {
+        for (raw, now, expected) in [
+            ("0 * * * *", NOW, "2026-11-24T09:00:00Z"),
+            ("30 14 9 * * *", NOW, "2026-11-24T09:14:30Z"),
+            ("31 14 9 * * *", NOW, "2026-11-23T09:14:31Z"),
+            ("0 0 29 2 *", NOW, "2024-02-29T00:00:00Z"),
+        ] {
+            let last = Schedule::parse(raw).unwrap().last(now).unwrap();
+            assert_eq!(last.to_string(), expected, "{raw}");
+        }
     }
 
     #[test]

@@ -139,19 +139,58 @@ async fn a_variable_that_names_no_key_is_an_error_and_others_mean_nothing() {
 }
 
 #[tokio::test]
-async fn a_missing_key_is_told_by_the_check_and_waited_for_by_the_daemon() {
+async fn a_key_file_without_a_key_is_told_by_the_check_and_waited_for_by_the_daemon() {
+    for (content, why) in [
+        (None, "is missing"),
+        (Some(""), "is empty"),
+        (Some(" \n"), "is empty"),
+        (Some("SG.leak\nSG.leak\n"), "holds more than one line"),
+    ] {
+        let stage = Stage::new(&[("okta", OKTA)]).await;
+        match content {
+            None => fs::remove_file(stage.home.path("key")).unwrap(),
+            Some(content) => stage.home.write_key(content),
+        }
+        let told = format!("the key file {} {why}", stage.home.path("key").display());
+        let ran = stage.home.ask(&["check-config"]).await;
+        assert_eq!(ran.exit, 78, "{ran:?}");
+        assert!(ran.err.contains(&told), "{ran:?}");
+        assert!(!ran.err.contains("leak"), "{ran:?}");
+
+        let certificate = crate::certificates::valid("waiting");
+        stage.home.put("okta", "waiting.pem", &certificate.pem);
+        let daemon = stage.start().await;
+        daemon.logged(&told).await;
+        daemon
+            .shows("the key needs a person", |it| it["needs_person"] == true)
+            .await;
+        assert!(!daemon.log().contains("leak"), "{}", daemon.log());
+        assert_eq!(daemon.get("/readyz").await.0, 200);
+        assert_eq!(stage.sendgrid.history().requests().count(), 0);
+        stage.home.write_key(crate::harness::KEY);
+        daemon.shows_state("okta", &certificate, "trusted").await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_file_for_all_to_read_is_used_with_a_warning() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
-    fs::remove_file(stage.home.path("key")).unwrap();
+    stage.home.write("key", crate::harness::KEY, 0o644);
+    let key = stage.home.path("key").display().to_string();
+    let told = format!("{key} can be read by everybody (0644)");
     let ran = stage.home.ask(&["check-config"]).await;
-    assert_eq!(ran.exit, 78, "{ran:?}");
-    let certificate = crate::certificates::valid("waiting");
-    stage.home.put("okta", "waiting.pem", &certificate.pem);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert!(ran.err.contains(&told), "{ran:?}");
+
     let daemon = stage.start().await;
-    daemon
-        .shows("the key needs a person", |it| it["needs_person"] == true)
-        .await;
+    let line = daemon.logged(&told).await;
+    assert!(line.contains("WARN"), "{line}");
+    assert!(line.contains(&format!("chmod 600 {key}")), "{line}");
+    daemon.has_compared().await;
+    // Closed, and opened again: that is news, though the key is the same.
     stage.home.write_key(crate::harness::KEY);
-    daemon.shows_state("okta", &certificate, "trusted").await;
+    stage.home.write("key", crate::harness::KEY, 0o606);
+    daemon.logged("can be read by everybody (0606)").await;
 }
 
 #[tokio::test]

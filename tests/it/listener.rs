@@ -1,7 +1,11 @@
 //! The read-only listener: who is answered, and with what.
 
-use tokio::io::AsyncWriteExt as _;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
 use crate::certificates::valid;
 use crate::harness::{OKTA, Stage, exchange, integration};
@@ -86,7 +90,7 @@ const SOMETIMES: &[&str] = &[
 #[tokio::test]
 async fn the_metrics_are_well_formed_and_all_there() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
-    let limit = crate::simulator::RateLimit::new(600, std::time::Duration::from_secs(60));
+    let limit = crate::simulator::RateLimit::new(600, Duration::from_secs(60));
     stage.sendgrid.limit_rate(Some(limit));
     let certificate = valid("measured \"quoted\" \\ and back");
     stage.home.put("okta", "measured.pem", &certificate.pem);
@@ -199,6 +203,22 @@ async fn only_loopback_hosts_are_answered_on_loopback() {
 }
 
 #[tokio::test]
+async fn elsewhere_any_host_is_answered() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set("listen", "[http]\nlisten = \"0.0.0.0:0\"\n");
+    let daemon = stage.start().await;
+    let address = (Ipv4Addr::LOCALHOST, daemon.address().port()).into();
+    for path in ["/", "/metrics", "/livez", "/readyz", "/status.json"] {
+        for host in ["10.1.2.3:9465", "sso-certd.monitoring.svc", ""] {
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let (code, body) = exchange(address, &request).await.unwrap();
+            assert_eq!(code, 200, "{host:?} {path}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_can_be_changed_through_it() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     let certificate = valid("kept");
@@ -244,5 +264,41 @@ async fn a_slow_client_disturbs_nobody() {
     let certificate = valid("undisturbed");
     stage.home.put("okta", "undisturbed.pem", &certificate.pem);
     daemon.shows_state("okta", &certificate, "trusted").await;
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn more_half_heads_than_there_are_places_hold_a_scrape_up_and_nothing_else() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(daemon.address()).await.unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHo")
+            .await
+            .unwrap();
+        slow.push(stream);
+    }
+    let began = Instant::now();
+    let certificate = valid("unhurried");
+    stage.home.put("okta", "unhurried.pem", &certificate.pem);
+    stage
+        .sendgrid_has(&daemon, "the row is there", |it| it.rows().count() == 1)
+        .await;
+    assert!(began.elapsed() < Duration::from_secs(3), "not held up");
+
+    // Prometheus waits for ten seconds.
+    let scrape = timeout(Duration::from_secs(9), daemon.metrics()).await;
+    let scrape = scrape.unwrap_or_else(|_| daemon.fail("a scrape is answered in time"));
+    let posts = [("operation", "create"), ("code", "200")];
+    assert_eq!(
+        scrape.value("sso_certd_api_requests_total", &posts),
+        Some(1.0)
+    );
+    let mut rest = String::new();
+    slow[0].read_to_string(&mut rest).await.unwrap();
+    assert!(!rest.contains("200 OK"), "{rest}");
     assert_eq!(daemon.stop().await, 0);
 }

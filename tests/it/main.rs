@@ -37,6 +37,7 @@ mod outage;
 mod proof;
 mod rollover;
 mod secrets;
+mod service;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 mod soak;

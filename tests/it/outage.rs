@@ -159,6 +159,39 @@ async fn an_integration_that_is_not_there_stops_nobody_else() {
 }
 
 #[tokio::test]
+async fn an_integration_that_lists_and_knows_no_upload_is_told_and_not_pressed() {
+    let stage = Stage::new(&[("okta", OKTA), ("half", ADFS)]).await;
+    stage
+        .home
+        .set("budget", "[defaults.trust]\nnew_keys_per_day = 0\n");
+    let unknown = Rule::always(Fault::refuse(404)).on(Operation::Create);
+    stage.sendgrid.script(unknown.within(ADFS));
+    let lost = valid("lost");
+    stage.home.put("half", "lost.pem", &lost.pem);
+    let daemon = stage.start().await;
+    let attention =
+        |status: &serde_json::Value, name: &str| integration(status, name)["attention"].to_string();
+    daemon
+        .shows("the half one is told", |it| {
+            attention(it, "half").contains("integration_missing")
+        })
+        .await;
+    // Longer than the longest wait for a retry.
+    for number in 0..6 {
+        let good = valid("good");
+        stage.home.put("okta", &format!("{number}.pem"), &good.pem);
+        let status = daemon.shows_state("okta", &good, "trusted").await;
+        assert_eq!(attention(&status, "okta"), "[]");
+        let missing = attention(&status, "half").contains("integration_missing");
+        assert!(missing, "{status:#}");
+    }
+    let history = stage.sendgrid.history();
+    let posts = history.posts_of(lost.fingerprint).count();
+    assert_eq!(posts, 1, "{history}");
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
 async fn a_failing_list_is_never_an_empty_one() {
     for reply in [
         Reply::EmptyBody,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use daemon::{Daemon, exchange};
 pub use home::{Home, files_below, quoted};
-pub use program::{PROGRAM, Ran, finish};
+pub use program::{PROGRAM, Ran, finish, pid_of};
 pub use status::{integration, state_of, states};
 pub use terminal::at_terminal;
 

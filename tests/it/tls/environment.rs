@@ -48,6 +48,7 @@ async fn the_environment_changes_neither_the_way_nor_the_trust_nor_the_secrecy()
             "{log}"
         );
     }
+    assert!(log.contains("accounts.default.proxy = "), "{log}");
     stage.assert_one_row(&certificate);
     stage.assert_well_behaved();
 }

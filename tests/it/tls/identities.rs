@@ -118,6 +118,33 @@ async fn the_ca_file_alone_says_who_is_believed() {
 }
 
 #[tokio::test]
+async fn what_keeps_a_client_from_being_made_is_told_once_and_so_is_a_key_for_all_to_read() {
+    let stage = stage_with(Identity::Good).await;
+    believe(&stage.home, "missing.pem");
+    stage.home.write("key", crate::harness::KEY, 0o644);
+    let daemon = stage.start().await;
+    for passes in 1_u32..=4 {
+        let failed = [("trigger", "signal"), ("result", "failed")];
+        daemon.signal(rustix::process::Signal::USR1);
+        daemon
+            .measures("sso_certd_reconciles_total", &failed, f64::from(passes))
+            .await;
+    }
+    let told = |text: &str| daemon.log().matches(text).count();
+    assert_eq!(told("can be read by everybody"), 1, "{}", daemon.log());
+    let nothing = "Nothing can be asked of SendGrid: accounts.default: the CA file";
+    assert_eq!(told(nothing), 1, "{}", daemon.log());
+
+    let authority = stage.sendgrid.authority_pem().unwrap();
+    stage.home.write("missing.pem", &authority, 0o644);
+    let certificate = valid("made after all");
+    stage.home.put("okta", "made.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    assert_eq!(told("can be read by everybody"), 1, "{}", daemon.log());
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
 async fn an_upload_that_meets_a_stranger_was_never_sent_and_waits_for_no_settling() {
     let stage = stage_with(Identity::Good).await;
     // A settle window would be longer than the test is patient.
