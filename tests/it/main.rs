@@ -40,6 +40,7 @@ mod secrets;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 mod soak;
+mod source;
 mod telling;
 mod tls;
 mod traces;
