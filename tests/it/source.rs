@@ -1,11 +1,12 @@
 //! A source as its owner sees it: what is remarked upon, refused, held and passed over, through the whole program.
 
+use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::certificates::{Made, short_lived, valid};
-use crate::harness::{OKTA, PROGRAM, Stage, finish, integration};
+use crate::certificates::{Made, expired, short_lived, valid};
+use crate::harness::{OKTA, PROGRAM, Stage, finish, integration, states};
 
 const DAY: u64 = 86_400;
 
@@ -73,4 +74,82 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
             .contains("! ends in 20 d; expiry.warn is 30 d by default\n"),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn two_hundred_certificates_go_up_and_one_more_is_held_and_named() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .home
+        .set("budget", "[defaults]\ntrust.new_keys_per_day = 0\n");
+    let certificates: Vec<Made> = (0..200).map(|it| valid(&format!("number {it}"))).collect();
+    for (number, certificate) in certificates.iter().enumerate() {
+        stage
+            .home
+            .put("okta", &format!("{number}.pem"), &certificate.pem);
+    }
+    // What is over takes nobody's place.
+    for number in 0..5 {
+        let over = expired(&format!("over {number}"));
+        stage
+            .home
+            .put("okta", &format!("over-{number}.pem"), &over.pem);
+    }
+    let daemon = stage.start().await;
+    daemon
+        .shows("all are trusted", |it| {
+            integration(it, "okta")["trusted"] == 200
+        })
+        .await;
+    let status = daemon.status().await;
+    assert_eq!(
+        states(&status, "okta")
+            .iter()
+            .filter(|it| *it == "held")
+            .count(),
+        0
+    );
+
+    let one_more = valid("one more");
+    stage.home.put("okta", "one-more.pem", &one_more.pem);
+    let status = daemon.shows_state("okta", &one_more, "held").await;
+    let held = row(&status, &one_more);
+    assert_eq!(held["reason"], "too_many", "{held}");
+    let okta = integration(&status, "okta");
+    assert_eq!(
+        (&okta["mark"], &okta["attention"]),
+        (&"needs_you".into(), &json!(["key_budget"]))
+    );
+    let labels = [
+        ("integration", "okta"),
+        ("account", "default"),
+        ("reason", "key_budget"),
+    ];
+    daemon
+        .measures("sso_certd_integration_attention", &labels, 1.0)
+        .await;
+    let told = stage.home.ask(&["status"]).await;
+    assert_eq!(told.exit, 2, "{told:?}");
+    assert!(told.out.contains(&one_more.short()), "{}", told.out);
+    assert_eq!(stage.sendgrid.rows().len(), 200);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn one_certificate_in_two_files_is_one_row_and_both_files_are_shown() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let certificate = valid("twice");
+    let directory = stage.home.directory("okta");
+    stage.home.put("okta", "a.pem", &certificate.pem);
+    fs::write(directory.join("a.der"), &certificate.der).unwrap();
+    let daemon = stage.start().await;
+    let status = daemon.shows_state("okta", &certificate, "trusted").await;
+    assert_eq!(states(&status, "okta"), ["trusted"]);
+    let paths = ["a.der", "a.pem"].map(|it| directory.join(it).display().to_string());
+    assert_eq!(row(&status, &certificate)["paths"], json!(paths));
+    let told = stage.home.ask(&["status", "--all"]).await;
+    assert!(told.out.contains("a.der, a.pem"), "{}", told.out);
+    stage.assert_one_row(&certificate);
+    assert_eq!(stage.sendgrid.history().writes().count(), 1);
+    stage.assert_well_behaved();
 }
