@@ -256,8 +256,8 @@ fn many(page: &mut Page, inspected: &Inspected) {
         files
             .iter()
             .map(|it| &it.path)
-            .chain(ignored)
-            .chain(surplus)
+            .chain(&ignored.first)
+            .chain(&surplus.first)
     };
     let parents: BTreeSet<Option<&Path>> = all().map(|it| it.parent()).collect();
     let name = |path: &Path| {
@@ -273,6 +273,7 @@ fn many(page: &mut Page, inspected: &Inspected) {
         lines(page, &shown, file, inspected);
     }
     let passed_over = ignored
+        .first
         .iter()
         .map(|it| {
             let patterns = inspected.patterns.join(" ");
@@ -281,14 +282,18 @@ fn many(page: &mut Page, inspected: &Inspected) {
                 format!("not looked at: the name matches none of {patterns}"),
             )
         })
-        .chain(surplus.iter().map(|it| {
+        .chain(surplus.first.iter().map(|it| {
             (
                 it,
                 "not looked at: too many files in one directory".to_owned(),
             )
         }));
-    for (path, why) in passed_over.take(MOST_IGNORED) {
+    for (path, why) in passed_over {
         page.line(&format!("  {:<width$}  {why}", name(path)));
+    }
+    let more = ignored.more() + surplus.more();
+    if more > 0 {
+        page.line(&format!("  … and {more} more that were not looked at"));
     }
     page.blank();
     page.line(&totals(inspected));
@@ -353,7 +358,7 @@ fn totals(inspected: &Inspected) -> String {
         .map(Certificate::fingerprint)
         .collect();
     let refused = files.iter().filter(|it| !is_fit(it, inspected.now)).count();
-    let passed_over = ignored.len() + surplus.len();
+    let passed_over = ignored.count + surplus.count;
     let mut parts = vec![format!(
         "{} fit for upload",
         count(fit.len(), "certificate", "certificates")
@@ -369,8 +374,6 @@ fn totals(inspected: &Inspected) -> String {
 
 /// The width of a label with the space behind it.
 const LABEL: usize = 13;
-/// More names that are not looked at are only counted.
-const MOST_IGNORED: usize = 20;
 /// Words of others in a line are cut here.
 const LONGEST: usize = 300;
 
@@ -381,7 +384,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::domain::Reason;
+    use crate::domain::{PassedOver, Reason};
     use crate::view::testing::{
         NARROW_ASCII, WIDE, adfs, adfs_next, certificate, now, okta, refused_file,
     };
@@ -527,22 +530,28 @@ mod tests {
                 Refusal::new(Reason::KeyUsage, "for encryption only"),
             ),
         ]);
-        inspected.look.ignored = vec!["/etc/sso-certd/certificates/README".into()];
-        inspected.look.surplus = vec!["/etc/sso-certd/certificates/z.pem".into()];
+        inspected.look.ignored = PassedOver {
+            count: 1_000_000,
+            first: vec!["/etc/sso-certd/certificates/README".into()],
+        };
+        inspected.look.surplus = ["/etc/sso-certd/certificates/z.pem".into()]
+            .into_iter()
+            .collect();
         check(
             &inspected,
             WIDE,
             1,
             &expect![[r#"
-            ✗ adfs-2025.cer  refused (expired): 8efe69b92a942499 ended 2025-12-14, 345 days ago
-            ✓ adfs-2026.cer  faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
-            ✓ adfs-2026.cer  d49e9ef2931aaea1  2027-11-24   364 d  CN=ADFS Signing - sts.example.com
-            ✗ adfs-enc.cer   refused (key_usage): for encryption only
-              README         not looked at: the name matches none of *.pem *.crt
-              z.pem          not looked at: too many files in one directory
+                ✗ adfs-2025.cer  refused (expired): 8efe69b92a942499 ended 2025-12-14, 345 days ago
+                ✓ adfs-2026.cer  faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
+                ✓ adfs-2026.cer  d49e9ef2931aaea1  2027-11-24   364 d  CN=ADFS Signing - sts.example.com
+                ✗ adfs-enc.cer   refused (key_usage): for encryption only
+                  README         not looked at: the name matches none of *.pem *.crt
+                  z.pem          not looked at: too many files in one directory
+                  … and 999999 more that were not looked at
 
-            2 certificates fit for upload, 2 files refused, 2 not looked at. Details: sso-certd inspect FILE
-        "#]],
+                2 certificates fit for upload, 2 files refused, 1000001 not looked at. Details: sso-certd inspect FILE
+            "#]],
         );
     }
 

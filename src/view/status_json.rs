@@ -124,8 +124,8 @@ fn source(it: &IntegrationSnapshot, source: &SourceSnapshot) -> SourceJson {
         accepted: files(|it| matches!(it, FileVerdict::Accepted { .. })),
         waiting: files(|it| matches!(it, FileVerdict::Waiting { .. })),
         refused: look.map_or_else(Vec::new, |it| refused(it)),
-        ignored: look.map_or(0, |it| it.ignored.len()),
-        surplus: look.map_or(0, |it| it.surplus.len()),
+        ignored: look.map_or(0, |it| it.ignored.count),
+        surplus: look.map_or(0, |it| it.surplus.count),
     }
 }
 

@@ -77,6 +77,38 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
 }
 
 #[tokio::test]
+async fn of_many_names_all_are_counted_and_a_few_are_named() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let directory = stage.home.directory("okta");
+    for number in 0..3_000 {
+        fs::write(directory.join(format!("{number:04}.txt")), "").unwrap();
+    }
+    for number in 0..1_100 {
+        fs::write(directory.join(format!("{number:04}.pem")), "").unwrap();
+    }
+    let daemon = stage.start().await;
+    let status = daemon.status().await;
+    let source = &integration(&status, "okta")["source"];
+    assert_eq!(
+        (&source["ignored"], &source["surplus"]),
+        (&3_000.into(), &76.into())
+    );
+    drop(daemon);
+    let told = stage
+        .home
+        .ask(&["inspect", directory.to_str().unwrap()])
+        .await;
+    for line in [
+        "\n  0000.txt ",
+        "\n  1024.pem ",
+        " and 3036 more that were not looked at\n",
+    ] {
+        assert!(told.out.contains(line), "{line:?}: {}", told.out);
+    }
+    assert!(!told.out.contains("0020.txt"), "{}", told.out);
+}
+
+#[tokio::test]
 async fn two_hundred_certificates_go_up_and_one_more_is_held_and_named() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     stage

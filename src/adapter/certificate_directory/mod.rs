@@ -162,10 +162,7 @@ impl CertificateDirectory {
     /// The directory is missing, cannot be listed, or was replaced meanwhile: then nothing is known of any file.
     pub fn look(&mut self, now: &Moment) -> Result<Look, SourceError> {
         let before = identity(&self.directory)?;
-        let mut listing = names::list(&self.directory, &self.patterns)?;
-        let surplus = listing
-            .counted
-            .split_off(listing.counted.len().min(FILES_LIMIT));
+        let listing = names::list(&self.directory, &self.patterns)?;
         self.known
             .retain(|name, _| listing.counted.binary_search(name).is_ok());
         let mut judge = PathJudge::new(&self.trusted.clone());
@@ -184,11 +181,10 @@ impl CertificateDirectory {
                 why: "it was replaced during the look".to_owned(),
             });
         }
-        let paths = |names: Vec<OsString>| names.iter().map(|it| self.directory.join(it)).collect();
         Ok(Look {
             files,
-            ignored: paths(listing.ignored),
-            surplus: paths(surplus),
+            ignored: listing.ignored,
+            surplus: listing.surplus,
         })
     }
 
