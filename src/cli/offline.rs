@@ -22,6 +22,7 @@ use crate::daemon::generation::{Generation, Life};
 use crate::daemon::opening::opening;
 use crate::daemon::pulse::Pulses;
 use crate::daemon::shared::{LedgerHandle, Shared};
+use crate::daemon::source::Told;
 use crate::domain::AccountName;
 use crate::intake::read_known;
 
@@ -89,6 +90,7 @@ impl Alone {
             metrics,
             board,
             ledger,
+            refusals: Told::default(),
         };
         let pulses = Pulses::default();
         let mut generation =

@@ -1,7 +1,9 @@
 //! What one look at a certificate directory saw.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Certificate, Refusal, Timestamp};
@@ -72,8 +74,28 @@ pub struct LookedFile {
     pub stamp: String,
     /// When its contents or attributes last changed, by the file system.
     pub changed: Timestamp,
+    /// Which bytes were judged; none if it was not read.
+    pub content: Option<ContentId>,
     /// What was decided about it.
     pub verdict: FileVerdict,
+}
+
+/// Which bytes a file held: their SHA-256. The file may hold a private key, so this is for comparing in memory alone: it
+/// cannot be shown, stored or sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContentId([u8; 32]);
+
+impl ContentId {
+    /// The id of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentId")
+    }
 }
 
 /// What was decided about one file. It never depends on the clock, but for `Waiting`.

@@ -259,6 +259,7 @@ pub(crate) fn refused_file(name: &str, refusal: Refusal) -> LookedFile {
         owner: "root 0644".to_owned(),
         stamp: String::new(),
         changed: now(),
+        content: None,
         verdict: FileVerdict::Refused(refusal),
     }
 }

@@ -1,12 +1,15 @@
 //! A source as its owner sees it: what is remarked upon, refused, held and passed over, through the whole program.
 
-use std::fs;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::certificates::{Made, expired, short_lived, valid};
-use crate::harness::{OKTA, PROGRAM, Stage, finish, integration, states};
+use crate::harness::{Daemon, OKTA, PROGRAM, Stage, finish, integration, states};
 
 const DAY: u64 = 86_400;
 
@@ -74,6 +77,79 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
             .contains("! ends in 20 d; expiry.warn is 30 d by default\n"),
         "{told:?}"
     );
+}
+
+/// How often the log says so.
+fn told(daemon: &Daemon, what: &str) -> usize {
+    daemon.log().matches(what).count()
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_once_for_each_content() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let path = stage.home.directory("okta").join("bad.pem");
+    let (refused, labels) = (
+        "sso_certd_source_refusals_total",
+        [("reason", "no_certificate")],
+    );
+    stage.home.put("okta", "bad.pem", "no certificate");
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    daemon.measures(refused, &labels, 1.0).await;
+
+    // Touched, written anew, put anew, and the configuration read anew. What comes last is told once all that is.
+    let bad = || fs::write(&path, "no certificate").unwrap();
+    let touch = || File::open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    let put = || stage.home.put("okta", "bad.pem", "no certificate");
+    let reload = || daemon.signal(Signal::HUP);
+    let deeds: [&dyn Fn(); 4] = [&bad, &touch, &put, &reload];
+    for (number, deed) in (1..).zip(deeds) {
+        deed();
+        let after = valid("after");
+        stage.home.put("okta", "after.pem", &after.pem);
+        daemon.shows_state("okta", &after, "trusted").await;
+        daemon
+            .shows("the file is refused", |it| {
+                integration(it, "okta")["source"]["refused"][0]["reason"] == "no_certificate"
+            })
+            .await;
+        assert_eq!(told(&daemon, "bad.pem: "), 1, "{number}: {}", daemon.log());
+    }
+    // Other bytes, refused for the same reason in the same words.
+    fs::write(&path, "still no certificate").unwrap();
+    daemon.measures(refused, &labels, 2.0).await;
+    assert_eq!(told(&daemon, "bad.pem: "), 2, "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn of_a_directory_that_others_can_write_the_start_says_what_check_config_says() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let directory = stage.home.directory("okta");
+    fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
+    let checked = stage.home.ask(&["check-config"]).await;
+    let remark = format!(
+        "okta: refused (unsafe_permissions): {} is writable by everyone (0777)",
+        directory.display()
+    );
+    assert!(checked.out.contains(&remark), "{checked:?}");
+    let daemon = stage.start().await;
+    let log = daemon.logged(&remark).await;
+    assert!(
+        log.contains(&format!("chmod o-w {}", directory.display())),
+        "{log}"
+    );
+    daemon.signal(Signal::HUP);
+    daemon.has_compared_anew(2).await;
+    assert_eq!(told(&daemon, &remark), 1, "{}", daemon.log());
+
+    // Where it does not count, nobody hears of it.
+    drop(daemon);
+    stage
+        .home
+        .set("lax", "[defaults]\nstrict_permissions = false\n");
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    assert_eq!(told(&daemon, "unsafe_permissions"), 0, "{}", daemon.log());
 }
 
 #[tokio::test]

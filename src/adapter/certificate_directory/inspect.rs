@@ -83,12 +83,12 @@ fn content(path: &Path, stamp: &file::Stamp, judge: Judge) -> FileVerdict {
         return FileVerdict::Refused(refusal);
     }
     match file::read(path, stamp, &Reader::new(judge)) {
-        Opened::Read(Ok(accepted)) => FileVerdict::Accepted {
+        Opened::Read(Ok(accepted), _) => FileVerdict::Accepted {
             certificates: accepted.certificates,
             refused: accepted.refused,
             notes: accepted.notes,
         },
-        Opened::Read(Err(rejection)) => FileVerdict::Refused(rejection.refusal),
+        Opened::Read(Err(rejection), _) => FileVerdict::Refused(rejection.refusal),
         Opened::Changing => {
             FileVerdict::Refused(Refusal::new(Reason::Unreadable, "it is being written"))
         }

@@ -373,6 +373,50 @@ fn of_many_names_few_are_kept_and_all_are_counted() {
 }
 
 #[test]
+fn a_panic_over_one_file_refuses_that_one_and_no_other() {
+    let temporary = TempDir::new().unwrap();
+    let judge: Judge = |bytes, size| {
+        assert!(bytes != b"trap", "a fault of ours");
+        judge_file(bytes, size)
+    };
+    let mut directory = CertificateDirectory::new(settings(temporary.path()), judge).unwrap();
+    write(&temporary.path().join("a.pem"), &pem("a"));
+    write(&temporary.path().join("b.pem"), "trap");
+    write(&temporary.path().join("c.pem"), &pem("c"));
+    for _ in 0..2 {
+        let look = directory.look(&in_secs(10)).unwrap();
+        let [a, b, c] = look.files.as_slice() else {
+            panic!("{look:?}")
+        };
+        assert_eq!(
+            (subjects(a), subjects(c)),
+            (vec!["CN=a".to_owned()], vec!["CN=c".to_owned()])
+        );
+        assert_eq!(refusal(b).reason, Reason::Internal);
+        assert!(!look.is_healthy(), "nothing is concluded from absence");
+    }
+    assert_eq!(directory.reads(), 3, "it is not judged again at every look");
+    write(&temporary.path().join("b.pem"), &pem("b"));
+    let look = directory.look(&in_secs(20)).unwrap();
+    assert!(look.is_healthy(), "{look:?}");
+}
+
+#[test]
+fn a_content_is_known_again_whatever_was_done_to_its_file() {
+    let (temporary, mut directory) = fresh();
+    let path = temporary.path().join("a.pem");
+    let mut content = |text: &str, secs| {
+        write(&path, text);
+        only(directory.look(&in_secs(secs)).unwrap()).content
+    };
+    let first = content("one", 10);
+    assert!(first.is_some());
+    assert_eq!(content("one", 10), first);
+    assert_ne!(content("two", 10), first);
+    assert_eq!(format!("{:?}", first.unwrap()), "ContentId", "never shown");
+}
+
+#[test]
 fn a_huge_file_is_read_to_the_limit_only() {
     let (temporary, mut directory) = fresh();
     let path = temporary.path().join("okta.pem");
