@@ -261,3 +261,45 @@ async fn one_certificate_in_two_files_is_one_row_and_both_files_are_shown() {
     assert_eq!(stage.sendgrid.history().writes().count(), 1);
     stage.assert_well_behaved();
 }
+
+#[tokio::test]
+async fn without_the_daemon_status_shows_what_waits_for_a_person() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let (first, held, late) = (valid("first"), valid("held"), valid("late"));
+    stage.home.put("okta", "first.pem", &first.pem);
+    let daemon = stage.start().await;
+    daemon.shows_state("okta", &first, "trusted").await;
+    stage
+        .home
+        .set("trust", "[defaults]\ntrust.require = \"approval\"\n");
+    daemon.signal(Signal::HUP);
+    daemon.has_compared_anew(2).await;
+    stage.home.put("okta", "held.pem", &held.pem);
+    daemon.shows_state("okta", &held, "held").await;
+    let with = stage.home.ask(&["status", "--json"]).await.json();
+    assert_eq!(daemon.stop().await, 0);
+    let without = stage.home.ask(&["status", "--json"]).await.json();
+    let rows = |it: &Value| integration(it, "okta")["certificates"].clone();
+    assert_eq!(rows(&without), rows(&with), "{without:#}");
+    assert_eq!(integration(&without, "okta")["approvals_pending"], 1);
+
+    // What came since is in a file alone.
+    stage.home.put("okta", "late.pem", &late.pem);
+    fs::write(stage.home.directory("okta").join("bad.pem"), "bad").unwrap();
+    let without = stage.home.ask(&["status"]).await;
+    assert_eq!(without.exit, 3, "{without:?}");
+    for shown in [
+        held.short(),
+        late.short(),
+        "bad.pem: refused (no_certificate)".to_owned(),
+    ] {
+        assert!(without.out.contains(&shown), "{shown}: {}", without.out);
+    }
+    let approve = ["approve", &held.fingerprint.hex(), "--yes"];
+    assert_eq!(stage.home.ask(&approve).await.exit, 0);
+    stage
+        .start()
+        .await
+        .shows_state("okta", &held, "trusted")
+        .await;
+}
