@@ -1,11 +1,13 @@
 //! A source as its owner sees it: what is remarked upon, refused, held and passed over, through the whole program.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, geteuid};
 use serde_json::{Value, json};
 
 use crate::certificates::{Made, expired, short_lived, valid};
@@ -259,6 +261,71 @@ async fn one_certificate_in_two_files_is_one_row_and_both_files_are_shown() {
     assert!(told.out.contains("a.der, a.pem"), "{}", told.out);
     stage.assert_one_row(&certificate);
     assert_eq!(stage.sendgrid.history().writes().count(), 1);
+    stage.assert_well_behaved();
+}
+
+/// The daemon as a user who owns nothing but its state and its key; as oneself where nobody can become another.
+async fn start_as_nobody(stage: &Stage) -> Daemon {
+    const NOBODY: u32 = 65_534;
+    if !geteuid().is_root() {
+        return stage.start().await;
+    }
+    let home = &stage.home;
+    let program = home.path("program"); // the build may lie where nobody can go
+    fs::copy(PROGRAM, &program).unwrap();
+    home.open_to_all();
+    home.make_directory("state");
+    for name in ["state", "key"] {
+        chown(home.path(name), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null()).arg("--config");
+    command.arg(home.path("sso-certd.toml")).arg("run");
+    command.uid(NOBODY).gid(NOBODY);
+    let mut daemon = Daemon::spawn(command, Arc::clone(&stage.sendgrid));
+    daemon.started().await;
+    daemon
+}
+
+#[tokio::test]
+async fn from_what_cannot_be_read_nothing_is_concluded() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let (kept, other) = (valid("kept"), valid("other"));
+    stage.home.put("okta", "kept.pem", &kept.pem);
+    stage.home.put("okta", "other.pem", &other.pem);
+    let directory = stage.home.directory("okta");
+    let file = directory.join("kept.pem");
+    let daemon = start_as_nobody(&stage).await;
+    daemon.shows_state("okta", &other, "trusted").await;
+    daemon.shows_state("okta", &kept, "trusted").await;
+    // Names can be read, and nothing else: neither what is in the files nor what they are. Then one file alone.
+    let searchable_by_nobody = if geteuid().is_root() { 0o744 } else { 0o444 };
+    for (path, closed, open, refused) in [
+        (&directory, searchable_by_nobody, 0o755, 2),
+        (&file, 0o000, 0o644, 1),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(closed)).unwrap();
+        let status = daemon
+            .shows("what cannot be read is refused", |it| {
+                let okta = integration(it, "okta");
+                let all = okta["source"]["refused"].as_array().unwrap();
+                all.len() == refused && okta["attention"] == json!(["refused"])
+            })
+            .await;
+        let okta = integration(&status, "okta");
+        assert_eq!(
+            okta["source"]["refused"][0]["reason"], "unreadable",
+            "{okta}"
+        );
+        assert_eq!(states(&status, "okta"), ["trusted", "trusted"], "{okta}");
+        fs::set_permissions(path, Permissions::from_mode(open)).unwrap();
+        daemon
+            .shows("it is read again", |it| {
+                integration(it, "okta")["source"]["accepted"] == 2
+            })
+            .await;
+    }
+    assert_eq!(stage.sendgrid.history().writes().count(), 2);
     stage.assert_well_behaved();
 }
 
