@@ -199,11 +199,10 @@ fn directory_findings(settings: &Settings) -> Vec<Finding> {
                     Some(format!("chmod 755 {path}")),
                 ))
             }
-            Ok(it) if integration.directory.strict_permissions => match it.judge_path() {
+            Ok(it) => match it.judge_path() {
                 Ok(()) => None,
                 Err(refusal) => Some((refusal.to_string(), Some(refusal.help.join("\n")))),
             },
-            Ok(_) => None,
         };
         if let Some((text, help)) = problem {
             findings.push(Finding {

@@ -9,16 +9,14 @@ use crate::adapter::certificate_directory::{
     DirectorySettings, InspectError, PathJudge, Trusted, inspect_directory, inspect_file,
 };
 use crate::adapter::clock::Clock;
-use crate::config::{Environment, IntegrationSettings, load};
+use crate::config::{Environment, IntegrationSettings, default_warn, load};
 use crate::domain::{Look, LookedFile, SourceError};
 use crate::intake::judge_file;
 use crate::view::inspect_text::{Inspected, PermissionNote, inspect_text};
+use crate::view::remarks::Warn;
 
 /// The names that count where no configuration says otherwise.
 const PATTERNS: [&str; 6] = ["*.pem", "*.crt", "*.cer", "*.cert", "*.der", "*.xml"];
-
-/// A certificate that ends sooner than this gets a remark.
-const WARN: Duration = Duration::from_secs(30 * 86_400);
 
 /// Inspects files and directories. A path below a configured directory is judged as the daemon would.
 pub(super) fn inspect(
@@ -34,7 +32,9 @@ pub(super) fn inspect(
     let mut look = Look::default();
     let mut failures = Vec::new();
     let mut permissions = BTreeMap::new();
+    let mut warns = BTreeMap::new();
     for path in paths {
+        let judged = look.files.len();
         let settings = settings_for(path, &watched, strict);
         if path.is_dir() {
             match inspect_directory(&settings, judge_file) {
@@ -61,6 +61,10 @@ pub(super) fn inspect(
                 }),
             }
         }
+        if let Some(warn) = configured_warn(path, &watched) {
+            let new = look.files.iter().skip(judged);
+            warns.extend(new.map(|it| (it.path.clone(), warn)));
+        }
         if !settings.strict_permissions
             && let Ok(trusted) =
                 Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)
@@ -73,7 +77,11 @@ pub(super) fn inspect(
         failures,
         permissions,
         patterns: PATTERNS.map(str::to_owned).to_vec(),
-        warn: WARN,
+        warn: Warn {
+            before: default_warn(),
+            is_default: true,
+        },
+        warns,
         now: Clock::new().now().wall,
     };
     let rendered = inspect_text(&inspected, screen.out);
@@ -85,15 +93,7 @@ pub(super) fn inspect(
 }
 
 fn settings_for(path: &Path, watched: &[IntegrationSettings], strict: bool) -> DirectorySettings {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let directory = if path.is_dir() {
-        Some(absolute.as_path())
-    } else {
-        absolute.parent()
-    };
-    let configured = watched
-        .iter()
-        .find(|it| Some(it.directory.directory.as_path()) == directory);
+    let configured = watched.iter().find(|it| serves(it, path));
     match configured {
         Some(it) => it.directory.clone(),
         None => DirectorySettings {
@@ -105,6 +105,28 @@ fn settings_for(path: &Path, watched: &[IntegrationSettings], strict: bool) -> D
             quiet: Duration::ZERO,
         },
     }
+}
+
+/// Whether a path is the directory of this integration, or a file in it.
+fn serves(integration: &IntegrationSettings, path: &Path) -> bool {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = if path.is_dir() {
+        Some(absolute.as_path())
+    } else {
+        absolute.parent()
+    };
+    Some(integration.directory.directory.as_path()) == directory
+}
+
+/// `expiry.warn` of the integrations that a path serves, else of all that there are: the one that warns first.
+fn configured_warn(path: &Path, watched: &[IntegrationSettings]) -> Option<Warn> {
+    let warn = |it: &IntegrationSettings| it.policy.expiry.warn;
+    let own = watched.iter().filter(|it| serves(it, path)).map(warn).max();
+    let before = own.or_else(|| watched.iter().map(warn).max())?;
+    Some(Warn {
+        before,
+        is_default: false,
+    })
 }
 
 fn unreadable(path: &Path, error: InspectError) -> SourceError {

@@ -19,9 +19,10 @@ use crate::config::Settings;
 use crate::daemon::board::Board;
 use crate::daemon::desk;
 use crate::daemon::generation::{Generation, Life};
-use crate::daemon::opening::opening;
+use crate::daemon::opening::{opening, with_files};
 use crate::daemon::pulse::Pulses;
 use crate::daemon::shared::{LedgerHandle, Shared};
+use crate::daemon::source::Told;
 use crate::domain::AccountName;
 use crate::intake::read_known;
 
@@ -89,10 +90,21 @@ impl Alone {
             metrics,
             board,
             ledger,
+            refusals: Told::default(),
         };
         let pulses = Pulses::default();
-        let mut generation =
-            Generation::start(settings, &shared, &pulses, Life::Command, self.keys.clone()).await?;
+        let mut generation = Generation::start(
+            Arc::clone(&settings),
+            &shared,
+            &pulses,
+            Life::Command,
+            self.keys.clone(),
+        )
+        .await?;
+        if matches!(question.verb, Verb::Status { .. }) {
+            generation.looked().await;
+            with_files(&settings, &shared).await?;
+        }
         let answer = desk::answer(generation.ways_in(), &shared, question, Some(self.peer)).await;
         generation.end(END).await;
         Ok(answer)

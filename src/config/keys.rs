@@ -7,7 +7,7 @@ use std::time::Duration;
 use config::ValueKind;
 
 use super::table::{ACCOUNT, FIXED, INTEGRATION};
-use super::value::Fault;
+use super::value::{Fault, FromText as _};
 
 /// One key.
 #[derive(Debug)]
@@ -52,6 +52,16 @@ pub(super) enum Preset {
     Number(u32),
     Text(&'static str),
     Texts(&'static [&'static str]),
+}
+
+/// The default of `expiry.warn`.
+pub fn default_warn() -> Duration {
+    let key = INTEGRATION.iter().find(|it| it.name == "expiry.warn");
+    let default = key.and_then(|it| match it.default {
+        Preset::Text(text) => Duration::from_text(text).ok(),
+        _ => None,
+    });
+    default.unwrap_or_default()
 }
 
 impl Preset {

@@ -303,6 +303,7 @@ impl Nursery<'_> {
                 .or_default()
                 .insert(name.clone());
         }
+        self.shared.refusals.keep(&served.keys().collect());
         let watch = Watch::new(Arc::clone(&self.shared.metrics));
         let mut sources = BTreeMap::new();
         let watching = match self.life {
@@ -337,6 +338,7 @@ impl Nursery<'_> {
                 watch: watch.clone(),
                 requests: inbox,
                 board: self.shared.board.clone(),
+                refusals: self.shared.refusals.clone(),
                 metrics: Arc::clone(&self.shared.metrics),
                 clock: self.shared.clock.clone(),
                 pulse: self

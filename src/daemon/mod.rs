@@ -59,6 +59,7 @@ use crate::daemon::opening::{carry_over, opening};
 use crate::daemon::pulse::Pulses;
 use crate::daemon::services::{Services, Signals, stop_signal};
 use crate::daemon::shared::{LedgerHandle, Shared};
+use crate::daemon::source::Told;
 use crate::domain::Reason;
 use crate::domain::text::count;
 use crate::intake::read_known;
@@ -174,6 +175,7 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
         metrics,
         board,
         ledger,
+        refusals: Told::default(),
     })
 }
 

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::sendgrid::KeySource;
 use crate::config::{AccountSettings, IntegrationSettings, Settings};
-use crate::domain::{AccountName, IntegrationId, IntegrationName, Moment};
+use crate::daemon::quiet::all_quiet;
+use crate::daemon::shared::Shared;
+use crate::domain::{AccountName, IntegrationId, IntegrationName, Look, Moment};
 use crate::plan::book::Book;
 use crate::plan::retire::Block;
-use crate::plan::rollover::{Inputs, Item, plan};
+use crate::plan::rollover::{Inputs, Item, Plan, plan};
+use crate::plan::source::note_source;
 use crate::view::snapshot::{
     AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, ReloadSnapshot,
     ScheduleSnapshot, Snapshot, SourceSnapshot,
@@ -59,6 +62,33 @@ pub fn opening(
             succeeded_at: now.wall,
         },
     })
+}
+
+/// The same once the directories were looked at, for a command where no daemon runs: what the daemon would make of what
+/// the ledger knew last and of what lies there now.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub async fn with_files(settings: &Settings, shared: &Shared) -> Result<(), LedgerError> {
+    all_quiet(&shared.board).await;
+    let now = shared.clock.now();
+    for (name, integration) in &settings.integrations {
+        let whole = shared.board.read();
+        let source = whole.integrations.get(name).map(|it| &it.source);
+        let Some(Ok(look)) = source.and_then(|it| it.look.as_ref()) else {
+            continue;
+        };
+        let id = integration.integration_id;
+        let mut book = shared.ledger.read(move |it| it.load(id)).await?;
+        note_source(&mut book, Some(look), &now);
+        let plan = imagined(integration, &book, Some(look), &now).map(Arc::new);
+        shared.board.write(|snapshot| {
+            if let Some(it) = snapshot.integrations.get_mut(name) {
+                it.plan = plan;
+            }
+        });
+    }
+    Ok(())
 }
 
 /// What the ledger still has of integrations that are no longer configured.
@@ -134,20 +164,10 @@ fn from_book(
     book: &Book,
     now: &Moment,
 ) -> IntegrationSnapshot {
-    let rows = book.as_listed();
-    let inputs = Inputs {
-        look: None,
-        rows: &rows,
-        book,
-        policy: &settings.policy,
-        is_skewed: false,
-        now,
-    };
-    let imagined = || {
-        let mut plan = plan(&inputs);
+    let plan = imagined(settings, book, None, now).map(|mut plan| {
         plan.items.iter_mut().for_each(unjudge);
         Arc::new(plan)
-    };
+    });
     IntegrationSnapshot {
         name: name.clone(),
         account: settings.account.clone(),
@@ -155,7 +175,7 @@ fn from_book(
         mode: settings.policy.mode,
         directory: settings.directory.directory.clone(),
         expiry: settings.policy.expiry,
-        plan: book.first_list.map(|_| imagined()),
+        plan,
         source: SourceSnapshot {
             look: None,
             looked_at: None,
@@ -168,6 +188,24 @@ fn from_book(
         failure: None,
         last_change: None,
     }
+}
+
+/// The plan, if SendGrid listed what it did when it was last compared; none if it never was.
+fn imagined(
+    settings: &IntegrationSettings,
+    book: &Book,
+    look: Option<&Look>,
+    now: &Moment,
+) -> Option<Plan> {
+    book.first_list?;
+    Some(plan(&Inputs {
+        look,
+        rows: &book.as_listed(),
+        book,
+        policy: &settings.policy,
+        is_skewed: false,
+        now,
+    }))
 }
 
 /// Nobody has looked at the source yet: it is not down, and what the configuration makes of an old certificate is not

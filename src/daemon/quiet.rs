@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::adapter::clock::Clock;
+use crate::daemon::board::Board;
 use crate::daemon::source::{A_MOMENT, LookRequest, Sight, ask_for_look};
-use crate::domain::IntegrationName;
+use crate::domain::{FileVerdict, IntegrationName};
+use crate::view::snapshot::{IntegrationSnapshot, Snapshot};
 
 /// The longest a person's command waits for fresh files to count.
 const LONGEST_QUIET: Duration = Duration::from_secs(2);
@@ -35,5 +37,33 @@ pub async fn ask_for_quiet_look(
             return sight;
         }
         sleep_until(again).await;
+    }
+}
+
+/// Waits until the last look at every directory found no file too fresh to count, or for as long as a person waits.
+pub async fn all_quiet(board: &Board) {
+    let is_quiet = |snapshot: &Snapshot| !snapshot.integrations.values().any(has_fresh_files);
+    let mut changes = board.subscribe();
+    if timeout(LONGEST_QUIET, changes.wait_for(is_quiet))
+        .await
+        .is_err()
+    {
+        tracing::debug!("A file is still being written");
+    }
+}
+
+fn has_fresh_files(integration: &IntegrationSnapshot) -> bool {
+    let is_fresh = |it: &FileVerdict| {
+        matches!(
+            it,
+            FileVerdict::Waiting {
+                otherwise: None,
+                ..
+            }
+        )
+    };
+    match &integration.source.look {
+        Some(Ok(look)) => look.files.iter().any(|it| is_fresh(&it.verdict)),
+        _ => false,
     }
 }

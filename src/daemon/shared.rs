@@ -9,6 +9,7 @@ use crate::adapter::clock::Clock;
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::metrics::Metrics;
 use crate::daemon::board::Board;
+use crate::daemon::source::Told;
 
 /// The shares. Cloning is cheap.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct Shared {
     pub board: Board,
     /// The ledger.
     pub ledger: LedgerHandle,
+    /// Which refusals were told.
+    pub refusals: Told,
 }
 
 /// The ledger, for tasks that must not block.

@@ -3,6 +3,7 @@
 
 mod compare;
 mod eye;
+mod told;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,6 +26,8 @@ use crate::daemon::source::eye::{Eye, Glance, unreadable};
 use crate::daemon::watch::{Route, Stand, Watch};
 use crate::domain::text::printable_path;
 use crate::domain::{IntegrationName, Look, Reason, Refusal, SourceError};
+
+pub use told::Told;
 
 /// What a look came to.
 pub type Sight = Result<Arc<Look>, SourceError>;
@@ -78,6 +81,8 @@ pub struct SourceTask {
     pub requests: mpsc::Receiver<LookRequest>,
     /// Where what was seen is written.
     pub board: Board,
+    /// Which refusals were told.
+    pub refusals: Told,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The clocks.
@@ -132,7 +137,6 @@ struct State {
     sight: Option<Sight>,
     is_watched: bool,
     told: Option<WatchError>,
-    refusals: BTreeSet<(String, Reason, String)>,
     /// What found the change that a file may still wait for.
     found_by: Trigger,
     /// Until when the hint of a change may come that the poll has found.
@@ -153,7 +157,6 @@ impl SourceTask {
             sight: None,
             is_watched: false,
             told: None,
-            refusals: BTreeSet::new(),
             found_by: Trigger::Change,
             unannounced: None,
         };
@@ -260,7 +263,7 @@ impl SourceTask {
         asker: Option<&IntegrationName>,
     ) {
         let started = Instant::now();
-        let Glance { stand, sight } = tokio::select! {
+        let Glance { stand, sight, way } = tokio::select! {
             glance = state.eye.look(|| self.pulse.beat(SILENCE)) => glance,
             () = raised(&self.stop) => return,
         };
@@ -279,7 +282,8 @@ impl SourceTask {
             }
         }
         self.tell_watch(state, stand);
-        self.tell_refusals(state, &sight);
+        self.tell_way(way.as_ref());
+        self.tell_refusals(&sight);
         self.tell_outage(state, &sight);
         let now = self.clock.now().wall;
         let is_down = sight.is_err();
@@ -326,35 +330,35 @@ impl SourceTask {
         }
     }
 
-    /// Logs each refusal once, until it goes away.
-    fn tell_refusals(&self, state: &mut State, sight: &Sight) {
+    /// Logs each refusal once for each content.
+    fn tell_refusals(&self, sight: &Sight) {
         let Ok(look) = sight else { return };
-        let mut current = BTreeSet::new();
-        for (file, refusal) in look.refusals() {
-            let path = printable_path(&file.path);
-            let key = (path.clone(), refusal.reason, refusal.found.clone());
-            if !state.refusals.contains(&key) {
-                self.metrics.refused(refusal.reason.code());
-                tell_refusal(&path, refusal);
-            }
-            current.insert(key);
+        for (file, refusal) in self.refusals.news(&self.settings, look) {
+            self.metrics.refused(refusal.reason.code());
+            tell_refusal(&printable_path(&file.path), refusal);
         }
-        state.refusals = current;
+    }
+
+    /// Says what the permissions on the way to the directory will make of its files, before there are any.
+    fn tell_way(&self, way: Option<&Refusal>) {
+        if let Some(refusal) = way.filter(|it| self.refusals.is_news(&self.settings, Some(it))) {
+            let help = refusal.help.join("; ");
+            tracing::warn!(help, "{}: {refusal}", self.served());
+        }
+    }
+
+    /// The names of the integrations it serves.
+    fn served(&self) -> String {
+        let names = self.integrations.iter().map(IntegrationName::as_str);
+        names.collect::<Vec<_>>().join(",")
     }
 
     fn tell_outage(&self, state: &State, sight: &Sight) {
         let was_down = matches!(state.sight, Some(Err(_)));
-        let names: Vec<&str> = self
-            .integrations
-            .iter()
-            .map(IntegrationName::as_str)
-            .collect();
         match sight {
             Err(error) if !was_down => {
-                tracing::warn!(
-                    integrations = names.join(","),
-                    "Nothing new is seen: {error}"
-                );
+                let integrations = self.served();
+                tracing::warn!(integrations, "Nothing new is seen: {error}");
             }
             Ok(_) if was_down => {
                 let path = printable_path(&self.settings.directory);

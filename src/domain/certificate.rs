@@ -150,6 +150,22 @@ pub enum Remark {
     UnverifiedSignature,
 }
 
+impl Remark {
+    /// The word in JSON.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Sha1Signature => "sha1_signature",
+            Self::SmallExponent => "small_exponent",
+            Self::LongValidity => "long_validity",
+            Self::EncryptionOnly => "encryption_only",
+            Self::WebServer => "web_server",
+            Self::UnknownCriticalExtension => "unknown_critical_extension",
+            Self::OddSerial => "odd_serial",
+            Self::UnverifiedSignature => "unverified_signature",
+        }
+    }
+}
+
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,7 +1,9 @@
 //! What one look at a certificate directory saw.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Certificate, Refusal, Timestamp};
@@ -12,9 +14,53 @@ pub struct Look {
     /// The files judged, in the order of their paths.
     pub files: Vec<LookedFile>,
     /// Names that were not looked at: they match no pattern, or are directories or editors' leavings.
-    pub ignored: Vec<PathBuf>,
+    pub ignored: PassedOver,
     /// Names beyond the limit of files, never silent.
-    pub surplus: Vec<PathBuf>,
+    pub surplus: PassedOver,
+}
+
+/// Names that were not looked at: all are counted, and the first are kept to be shown.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PassedOver {
+    /// How many there are.
+    pub count: usize,
+    /// The first of them by name, at most [`PassedOver::SHOWN`].
+    pub first: Vec<PathBuf>,
+}
+
+impl PassedOver {
+    /// A directory may hold a million names; more than this nobody reads.
+    pub const SHOWN: usize = 20;
+
+    /// Whether nothing was passed over.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many there are beyond those that are kept.
+    pub fn more(&self) -> usize {
+        self.count.saturating_sub(self.first.len())
+    }
+
+    /// Takes in what was passed over elsewhere.
+    pub fn extend(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        let free = Self::SHOWN.saturating_sub(self.first.len());
+        self.first.extend(other.first.into_iter().take(free));
+    }
+}
+
+impl FromIterator<PathBuf> for PassedOver {
+    fn from_iter<T: IntoIterator<Item = PathBuf>>(names: T) -> Self {
+        let mut passed_over = Self::default();
+        for name in names {
+            passed_over.extend(Self {
+                count: 1,
+                first: vec![name],
+            });
+        }
+        passed_over
+    }
 }
 
 /// One file of a look.
@@ -28,8 +74,28 @@ pub struct LookedFile {
     pub stamp: String,
     /// When its contents or attributes last changed, by the file system.
     pub changed: Timestamp,
+    /// Which bytes were judged; none if it was not read.
+    pub content: Option<ContentId>,
     /// What was decided about it.
     pub verdict: FileVerdict,
+}
+
+/// Which bytes a file held: their SHA-256. The file may hold a private key, so this is for comparing in memory alone: it
+/// cannot be shown, stored or sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContentId([u8; 32]);
+
+impl ContentId {
+    /// The id of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentId")
+    }
 }
 
 /// What was decided about one file. It never depends on the clock, but for `Waiting`.

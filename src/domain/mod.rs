@@ -18,7 +18,7 @@ pub use credit::Credit;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, Thumbprint};
 pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};
 pub use judgement::{Accepted, FILE_LIMIT, Judge, Rejection};
-pub use look::{FileVerdict, Look, LookedFile, SourceError};
+pub use look::{ContentId, FileVerdict, Look, LookedFile, PassedOver, SourceError};
 pub use reason::{Reason, Refusal};
 pub use row::{Row, RowContent};
 pub use time::{BootId, Moment, Timestamp};

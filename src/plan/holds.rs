@@ -10,17 +10,22 @@ use crate::plan::sides::Sides;
 use crate::plan::state::State;
 use crate::plan::why::Why;
 
-/// Holds what is wanted beyond the limit of an integration, by fingerprint order.
+/// Holds what is wanted beyond the limit of an integration: what is listed comes first, then by fingerprint. What is over
+/// or denied is not wanted.
 pub(super) fn hold_surplus(items: &mut [Item], sides: &Sides<'_>) {
-    if sides.wanted.len() <= MOST_WANTED {
-        return;
-    }
-    let surplus: BTreeSet<Fingerprint> = sides.wanted.keys().skip(MOST_WANTED).copied().collect();
-    for item in items.iter_mut().filter(|it| it.state == State::Planned) {
-        if item.fingerprint.is_some_and(|it| surplus.contains(&it)) {
-            item.state = State::Held;
-            item.why = Why::TooMany { limit: MOST_WANTED };
-        }
+    let is_wanted = |it: &Item| {
+        let is_asked_for = it
+            .fingerprint
+            .is_some_and(|it| sides.wanted.contains_key(&it));
+        let is_out = matches!(it.state, State::Expired | State::Denied | State::Duplicate);
+        is_asked_for && !is_out
+    };
+    let mut wanted: Vec<&mut Item> = items.iter_mut().filter(|it| is_wanted(it)).collect();
+    wanted.sort_by_key(|it| (!it.is_listed, it.fingerprint));
+    let surplus = wanted.into_iter().skip(MOST_WANTED);
+    for item in surplus.filter(|it| it.state == State::Planned) {
+        item.state = State::Held;
+        item.why = Why::TooMany { limit: MOST_WANTED };
     }
 }
 

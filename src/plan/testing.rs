@@ -191,6 +191,7 @@ impl World {
             owner: "root 0644".to_owned(),
             stamp: format!("{name} {verdict:?}"),
             changed: NOW,
+            content: None,
             verdict: verdict.clone(),
         };
         let files = self.files.iter().map(file).collect();

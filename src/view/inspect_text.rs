@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::domain::text::{count, printable, printable_path};
 use crate::domain::{Certificate, FileVerdict, Look, LookedFile, Refusal, SourceError, Timestamp};
 
 use super::refusal_text::{file_name, help_lines, shell_word};
+use super::remarks::{Noted, Warn, remarks};
 use super::terminal::{Mark, Page, Rendered, Terminal};
 use super::when::{ago, left};
 
@@ -22,8 +22,10 @@ pub struct Inspected {
     pub permissions: BTreeMap<PathBuf, PermissionNote>,
     /// The patterns of the names that count in a directory.
     pub patterns: Vec<String>,
-    /// A certificate that ends sooner than this gets a remark.
-    pub warn: Duration,
+    /// How near its end a certificate gets a remark, where the configuration says nothing of the file.
+    pub warn: Warn,
+    /// The same for files of which it does.
+    pub warns: BTreeMap<PathBuf, Warn>,
     /// Now.
     pub now: Timestamp,
 }
@@ -89,10 +91,10 @@ fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
             refused,
             notes,
         } => {
-            accepted(page, &path, certificates, inspected);
+            accepted(page, &path, file, certificates, inspected);
             for certificate in certificates {
                 page.blank();
-                details(page, certificate, inspected);
+                details(page, certificate, file, inspected);
             }
             for refusal in refused {
                 page.blank();
@@ -108,11 +110,17 @@ fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
 }
 
 /// The first line of a file that holds certificates.
-fn accepted(page: &mut Page, path: &str, certificates: &[Certificate], inspected: &Inspected) {
+fn accepted(
+    page: &mut Page,
+    path: &str,
+    file: &LookedFile,
+    certificates: &[Certificate],
+    inspected: &Inspected,
+) {
     let now = inspected.now;
     let remarks: usize = certificates
         .iter()
-        .map(|it| remarks(it, inspected).len())
+        .map(|it| noted(it, file, inspected).len())
         .sum();
     let over: Vec<&Certificate> = certificates
         .iter()
@@ -146,7 +154,7 @@ fn accepted(page: &mut Page, path: &str, certificates: &[Certificate], inspected
     );
 }
 
-fn details(page: &mut Page, certificate: &Certificate, inspected: &Inspected) {
+fn details(page: &mut Page, certificate: &Certificate, file: &LookedFile, inspected: &Inspected) {
     let validity = certificate.validity();
     let issuer = if certificate.self_issued() {
         "the same (self-signed, normal for SAML)".to_owned()
@@ -188,31 +196,24 @@ fn details(page: &mut Page, certificate: &Certificate, inspected: &Inspected) {
     for (label, text) in facts {
         page.line(&format!("  {label:<LABEL$}{text}"));
     }
-    for remark in remarks(certificate, inspected) {
+    for remark in noted(certificate, file, inspected) {
         page.item(2, Mark::NeedsYou, &remark);
     }
 }
 
-/// What a person should know about it: what it says of itself, and how near its end is.
-fn remarks(certificate: &Certificate, inspected: &Inspected) -> Vec<String> {
-    let mut remarks = Vec::new();
+/// What a person should know about a certificate of this file.
+fn noted(certificate: &Certificate, file: &LookedFile, inspected: &Inspected) -> Vec<String> {
+    let now = inspected.now;
     let validity = certificate.validity();
-    let rest = validity.left(inspected.now);
-    if validity.is_ahead(inspected.now) {
-        remarks.push(format!(
-            "valid from {} UTC on",
-            validity.not_before.second()
-        ));
-    }
-    if !validity.is_over(inspected.now) && rest < inspected.warn {
-        remarks.push(format!(
-            "ends in {}; expiry.warn is {}",
-            crate::domain::text::left(rest),
-            crate::domain::text::left(inspected.warn)
-        ));
-    }
-    remarks.extend(certificate.remarks().iter().map(ToString::to_string));
-    remarks
+    let begins = validity
+        .is_ahead(now)
+        .then(|| format!("valid from {} UTC on", validity.not_before.second()));
+    let warn = inspected.warns.get(&file.path).unwrap_or(&inspected.warn);
+    let remarks = remarks(certificate, *warn, now);
+    begins
+        .into_iter()
+        .chain(remarks.into_iter().map(|Noted { text, .. }| text))
+        .collect()
 }
 
 fn permissions(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
@@ -255,8 +256,8 @@ fn many(page: &mut Page, inspected: &Inspected) {
         files
             .iter()
             .map(|it| &it.path)
-            .chain(ignored)
-            .chain(surplus)
+            .chain(&ignored.first)
+            .chain(&surplus.first)
     };
     let parents: BTreeSet<Option<&Path>> = all().map(|it| it.parent()).collect();
     let name = |path: &Path| {
@@ -272,6 +273,7 @@ fn many(page: &mut Page, inspected: &Inspected) {
         lines(page, &shown, file, inspected);
     }
     let passed_over = ignored
+        .first
         .iter()
         .map(|it| {
             let patterns = inspected.patterns.join(" ");
@@ -280,14 +282,18 @@ fn many(page: &mut Page, inspected: &Inspected) {
                 format!("not looked at: the name matches none of {patterns}"),
             )
         })
-        .chain(surplus.iter().map(|it| {
+        .chain(surplus.first.iter().map(|it| {
             (
                 it,
                 "not looked at: too many files in one directory".to_owned(),
             )
         }));
-    for (path, why) in passed_over.take(MOST_IGNORED) {
+    for (path, why) in passed_over {
         page.line(&format!("  {:<width$}  {why}", name(path)));
+    }
+    let more = ignored.more() + surplus.more();
+    if more > 0 {
+        page.line(&format!("  … and {more} more that were not looked at"));
     }
     page.blank();
     page.line(&totals(inspected));
@@ -352,7 +358,7 @@ fn totals(inspected: &Inspected) -> String {
         .map(Certificate::fingerprint)
         .collect();
     let refused = files.iter().filter(|it| !is_fit(it, inspected.now)).count();
-    let passed_over = ignored.len() + surplus.len();
+    let passed_over = ignored.count + surplus.count;
     let mut parts = vec![format!(
         "{} fit for upload",
         count(fit.len(), "certificate", "certificates")
@@ -368,17 +374,17 @@ fn totals(inspected: &Inspected) -> String {
 
 /// The width of a label with the space behind it.
 const LABEL: usize = 13;
-/// More names that are not looked at are only counted.
-const MOST_IGNORED: usize = 20;
 /// Words of others in a line are cut here.
 const LONGEST: usize = 300;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::domain::Reason;
+    use crate::domain::{PassedOver, Reason};
     use crate::view::testing::{
         NARROW_ASCII, WIDE, adfs, adfs_next, certificate, now, okta, refused_file,
     };
@@ -402,7 +408,11 @@ mod tests {
             failures: Vec::new(),
             permissions: BTreeMap::new(),
             patterns: vec!["*.pem".to_owned(), "*.crt".to_owned()],
-            warn: Duration::from_secs(30 * 86_400),
+            warn: Warn {
+                before: Duration::from_secs(30 * 86_400),
+                is_default: true,
+            },
+            warns: BTreeMap::new(),
             now: now(),
         }
     }
@@ -454,18 +464,18 @@ mod tests {
             WIDE,
             0,
             &expect![[r#"
-            ✓ /etc/sso-certd/certificates/adfs.cer: 1 certificate, fit for upload, 1 remark
+                ✓ /etc/sso-certd/certificates/adfs.cer: 1 certificate, fit for upload, 1 remark
 
-              subject      CN=ADFS Signing - sts.example.com
-              issuer       the same (self-signed, normal for SAML)
-              key          RSA 2048, signature SHA-256
-              valid        2025-11-24 00:00:00 UTC  to  2026-12-14 00:00:00 UTC     (19 d left)
-              serial       01:95:56
-              SHA-256      faee618c2cd6e62b c410badc7d2c0701 b07a86c40c323c37 0ca2e77d0a73dcba
-              thumbprint   92FE B483 3EB1 3477 2787 2FD1 A4D0 F304 BAE4 892A   (SHA-1, Entra and AD FS)
-              ! ends in 19 d; expiry.warn is 30 d
-              permissions  root 0644
-        "#]],
+                  subject      CN=ADFS Signing - sts.example.com
+                  issuer       the same (self-signed, normal for SAML)
+                  key          RSA 2048, signature SHA-256
+                  valid        2025-11-24 00:00:00 UTC  to  2026-12-14 00:00:00 UTC     (19 d left)
+                  serial       01:95:56
+                  SHA-256      faee618c2cd6e62b c410badc7d2c0701 b07a86c40c323c37 0ca2e77d0a73dcba
+                  thumbprint   92FE B483 3EB1 3477 2787 2FD1 A4D0 F304 BAE4 892A   (SHA-1, Entra and AD FS)
+                  ! ends in 19 d; expiry.warn is 30 d by default
+                  permissions  root 0644
+            "#]],
         );
     }
 
@@ -520,22 +530,28 @@ mod tests {
                 Refusal::new(Reason::KeyUsage, "for encryption only"),
             ),
         ]);
-        inspected.look.ignored = vec!["/etc/sso-certd/certificates/README".into()];
-        inspected.look.surplus = vec!["/etc/sso-certd/certificates/z.pem".into()];
+        inspected.look.ignored = PassedOver {
+            count: 1_000_000,
+            first: vec!["/etc/sso-certd/certificates/README".into()],
+        };
+        inspected.look.surplus = ["/etc/sso-certd/certificates/z.pem".into()]
+            .into_iter()
+            .collect();
         check(
             &inspected,
             WIDE,
             1,
             &expect![[r#"
-            ✗ adfs-2025.cer  refused (expired): 8efe69b92a942499 ended 2025-12-14, 345 days ago
-            ✓ adfs-2026.cer  faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
-            ✓ adfs-2026.cer  d49e9ef2931aaea1  2027-11-24   364 d  CN=ADFS Signing - sts.example.com
-            ✗ adfs-enc.cer   refused (key_usage): for encryption only
-              README         not looked at: the name matches none of *.pem *.crt
-              z.pem          not looked at: too many files in one directory
+                ✗ adfs-2025.cer  refused (expired): 8efe69b92a942499 ended 2025-12-14, 345 days ago
+                ✓ adfs-2026.cer  faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
+                ✓ adfs-2026.cer  d49e9ef2931aaea1  2027-11-24   364 d  CN=ADFS Signing - sts.example.com
+                ✗ adfs-enc.cer   refused (key_usage): for encryption only
+                  README         not looked at: the name matches none of *.pem *.crt
+                  z.pem          not looked at: too many files in one directory
+                  … and 999999 more that were not looked at
 
-            2 certificates fit for upload, 2 files refused, 2 not looked at. Details: sso-certd inspect FILE
-        "#]],
+                2 certificates fit for upload, 2 files refused, 1000001 not looked at. Details: sso-certd inspect FILE
+            "#]],
         );
     }
 

@@ -199,8 +199,8 @@ fn files(sheet: &mut Sheet, it: &IntegrationSnapshot, look: &Look) {
     };
     let by_status = [
         ("accepted", number(&accepted)),
-        ("refused", number(&refused) + look.surplus.len()),
-        ("ignored", look.ignored.len()),
+        ("refused", number(&refused) + look.surplus.count),
+        ("ignored", look.ignored.count),
     ];
     for (status, number) in by_status {
         let labels = with(labels(it), [("status", status.to_owned())]);

@@ -25,6 +25,7 @@ pub mod plan_json;
 pub mod plan_report;
 pub mod plan_text;
 mod refusal_text;
+pub mod remarks;
 mod retirement;
 pub mod sentence;
 pub mod snapshot;

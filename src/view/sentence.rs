@@ -416,7 +416,7 @@ mod tests {
             "okta needs you: 2 files are refused, first of all a.pem (key_usage).",
         );
         let look = Look {
-            surplus: vec!["/x/z.pem".into()],
+            surplus: ["/x/z.pem".into()].into_iter().collect(),
             ..Look::default()
         };
         check_one(

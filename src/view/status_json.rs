@@ -1,5 +1,7 @@
 //! `status --json` and `/status.json`: one object, stable. Times are RFC 3339, durations seconds.
 
+use std::time::Duration;
+
 use crate::domain::text::printable_path;
 use crate::domain::{FileVerdict, Look, SourceError, Timestamp};
 use crate::plan::retire::{How, Retirement};
@@ -10,14 +12,15 @@ use super::concern::{Standing, items, pause, standings};
 use super::next::Next;
 use super::plan_json::paths;
 use super::refusal_text::help_lines;
+use super::remarks::{Noted, remarks_on};
 use super::sentence::sentence;
 use super::snapshot::{
     AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, Snapshot, SourceSnapshot,
 };
 use super::status_schema::{
     AccountJson, CertificateJson, ChangeJson, FailureJson, IntegrationJson, LedgerJson,
-    OrphanCertificateJson, OrphanJson, PauseJson, RefusedJson, ReloadJson, RetirementJson,
-    ScheduleJson, SourceJson, StatusJson,
+    OrphanCertificateJson, OrphanJson, PauseJson, RefusedJson, ReloadJson, RemarkJson,
+    RetirementJson, ScheduleJson, SourceJson, StatusJson,
 };
 use super::why_word::why_word;
 
@@ -121,8 +124,8 @@ fn source(it: &IntegrationSnapshot, source: &SourceSnapshot) -> SourceJson {
         accepted: files(|it| matches!(it, FileVerdict::Accepted { .. })),
         waiting: files(|it| matches!(it, FileVerdict::Waiting { .. })),
         refused: look.map_or_else(Vec::new, |it| refused(it)),
-        ignored: look.map_or(0, |it| it.ignored.len()),
-        surplus: look.map_or(0, |it| it.surplus.len()),
+        ignored: look.map_or(0, |it| it.ignored.count),
+        surplus: look.map_or(0, |it| it.surplus.count),
     }
 }
 
@@ -149,11 +152,11 @@ fn certificates(it: &IntegrationSnapshot, now: Timestamp) -> Vec<CertificateJson
     };
     items(it)
         .iter()
-        .map(|it| certificate(it, &next, now))
+        .map(|item| certificate(item, &next, it.expiry.warn, now))
         .collect()
 }
 
-fn certificate(item: &Item, next: &Next<'_>, now: Timestamp) -> CertificateJson {
+fn certificate(item: &Item, next: &Next<'_>, warn: Duration, now: Timestamp) -> CertificateJson {
     let certificate = item.certificate.as_ref();
     let validity = certificate.map(crate::domain::Certificate::validity);
     CertificateJson {
@@ -174,6 +177,10 @@ fn certificate(item: &Item, next: &Next<'_>, now: Timestamp) -> CertificateJson 
         not_after: validity.map(|it| it.not_after.to_string()),
         left_seconds: validity.map(|it| it.left(now).as_secs()),
         listed: item.is_listed,
+        remarks: remarks_on(item, warn, now)
+            .into_iter()
+            .map(|Noted { code, text }| RemarkJson { code, text })
+            .collect(),
         paths: paths(item),
         since: text(item.since),
     }
@@ -335,6 +342,7 @@ mod tests {
                       "not_after": "2036-02-28T00:00:00Z",
                       "left_seconds": 292257958,
                       "listed": true,
+                      "remarks": [],
                       "paths": [
                         "/etc/sso-certd/certificates/x/38d03ade.pem"
                       ],
@@ -355,6 +363,7 @@ mod tests {
                       "not_after": "2027-11-24T00:00:00Z",
                       "left_seconds": 31502758,
                       "listed": false,
+                      "remarks": [],
                       "paths": [
                         "/etc/sso-certd/certificates/x/d49e9ef2.pem"
                       ],
@@ -384,6 +393,7 @@ mod tests {
                       "not_after": "2026-12-14T00:00:00Z",
                       "left_seconds": 1694758,
                       "listed": true,
+                      "remarks": [],
                       "paths": []
                     }
                   ]

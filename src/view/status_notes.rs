@@ -1,12 +1,15 @@
-//! Lines below the sentence: what fails, and when it is tried again.
+//! Lines around the table: what fails and when it is tried again, and what is not shown.
 
-use crate::domain::Timestamp;
-use crate::domain::text::{printable, span};
+use crate::domain::text::{count, printable, printable_path, span};
+use crate::domain::{FileVerdict, Timestamp};
+use crate::plan::rollover::Item;
+use crate::plan::state::State;
 
-use super::concern::Standing;
-use super::snapshot::{AccountSnapshot, Snapshot};
+use super::concern::{Concern, Standing, items};
+use super::remarks::remarks_on;
+use super::snapshot::{AccountSnapshot, Orphan, Snapshot};
 use super::telling::LONGEST;
-use super::terminal::Page;
+use super::terminal::{Mark, Page, Tone};
 use super::when::clock;
 
 /// More failures than this are counted.
@@ -62,6 +65,84 @@ pub(crate) fn notes_on_failures(
     let rest = failures.len().saturating_sub(MOST_FAILURES);
     if rest > 0 {
         page.line(&format!("  … and {rest} more that could not be compared"));
+    }
+}
+
+/// What is over or denied is nobody's business while something is trusted.
+pub(crate) fn is_folded(item: &Item, standing: &Standing<'_>) -> bool {
+    matches!(item.state, State::Expired | State::Denied)
+        && !standing.concerns.contains(&Concern::NoTrust)
+}
+
+/// What is not shown is said, and files that are not judged yet.
+pub(crate) fn note_on_folded(
+    page: &mut Page,
+    standings: &[Standing<'_>],
+    orphans: &[Orphan],
+    is_long: bool,
+    now: Timestamp,
+) {
+    let shown = || {
+        standings
+            .iter()
+            .filter(|it| !is_long || it.mark() != Mark::Fine)
+    };
+    let folded = shown()
+        .flat_map(|standing| items(standing.it).iter().map(move |it| (it, standing)))
+        .filter(|(item, standing)| is_folded(item, standing))
+        .count();
+    if folded > 0 {
+        let number = count(folded, "certificate that is", "certificates that are");
+        page.toned(
+            &format!("  Not shown: {number} over or denied. All: sso-certd status --all"),
+            Tone::Dim,
+        );
+    }
+    let remarks: usize = standings
+        .iter()
+        .filter(|it| is_long && it.mark() == Mark::Fine)
+        .flat_map(|standing| items(standing.it).iter().map(move |it| (it, standing)))
+        .filter(|(item, standing)| !is_folded(item, standing))
+        .map(|(item, standing)| remarks_on(item, standing.it.expiry.warn, now).len())
+        .sum();
+    if remarks > 0 {
+        let number = count(remarks, "remark", "remarks");
+        page.toned(
+            &format!(
+                "  Not shown: {number} on certificates of what is well. All: sso-certd status --all"
+            ),
+            Tone::Dim,
+        );
+    }
+    let orphans: usize = orphans.iter().map(|it| it.certificates.len()).sum();
+    if orphans > 0 {
+        let number = count(orphans, "certificate", "certificates");
+        page.toned(
+            &format!(
+                "  Not shown: {number} of what is no longer configured. All: sso-certd status --all"
+            ),
+            Tone::Dim,
+        );
+    }
+    for standing in shown() {
+        let Some(Ok(look)) = &standing.it.source.look else {
+            continue;
+        };
+        for file in &look.files {
+            if let FileVerdict::Waiting {
+                until,
+                otherwise: Some(refusal),
+            } = &file.verdict
+            {
+                page.line(&format!(
+                    "  {}: {} may still be being written; refused at {} if it stays as it is ({})",
+                    standing.it.name,
+                    printable_path(&file.path),
+                    clock(*until, now),
+                    refusal.reason
+                ));
+            }
+        }
     }
 }
 

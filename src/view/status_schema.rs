@@ -273,11 +273,22 @@ pub struct CertificateJson {
     pub left_seconds: Option<u64>,
     /// Whether SendGrid listed it in the last list.
     pub listed: bool,
+    /// What a person should know of it although it is accepted, as in the text.
+    pub remarks: Vec<RemarkJson>,
     /// The accepted files that hold it.
     pub paths: Vec<String>,
     /// Since when the source has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+}
+
+/// A remark on an accepted certificate.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RemarkJson {
+    /// The word: `ends_soon`, `sha1_signature`.
+    pub code: &'static str,
+    /// The same as a clause.
+    pub text: String,
 }
 
 /// One account. What is unknown is absent.

@@ -1,18 +1,19 @@
 //! `status`: one sentence, then what matters.
 
-use crate::domain::text::{count, left as how_long, printable_path, span};
-use crate::domain::{FileVerdict, Timestamp};
+use crate::domain::Timestamp;
+use crate::domain::text::{left as how_long, span};
 use crate::plan::outlook::Outlook;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
-use super::concern::{Concern, Standing, items, latest_expiry, standings};
+use super::concern::{Standing, items, latest_expiry, standings};
 use super::named::which;
 use super::next::{Next, ORPHAN_NEXT};
 use super::refusal_text::file_name;
+use super::remarks::{Noted, remarks_on};
 use super::sentence::{Sentence, sentence};
 use super::snapshot::{Orphan, Snapshot};
-use super::status_notes::{notes_on_accounts, notes_on_failures};
+use super::status_notes::{is_folded, note_on_folded, notes_on_accounts, notes_on_failures};
 use super::table::{Cell, Column, Fit, Table};
 use super::terminal::{Mark, Page, Rendered, Terminal, Tone};
 use super::todo::{Todo, todos};
@@ -229,13 +230,10 @@ fn rows(
                 Cell::new(files, Tone::Dim),
             ],
         );
+        for Noted { text, .. } in remarks_on(item, it.expiry.warn, now) {
+            table.note(&format!("remark: {text}"));
+        }
     }
-}
-
-/// What is over or denied is nobody's business while something is trusted.
-fn is_folded(item: &Item, standing: &Standing<'_>) -> bool {
-    matches!(item.state, State::Expired | State::Denied)
-        && !standing.concerns.contains(&Concern::NoTrust)
 }
 
 const fn is_not_ours(item: &Item) -> bool {
@@ -256,62 +254,6 @@ const fn tone(state: State) -> Tone {
         }
         State::Denied | State::Expired | State::Superseded | State::Disabled | State::Orphaned => {
             Tone::Dim
-        }
-    }
-}
-
-/// What is not shown is said, and files that are not judged yet.
-fn note_on_folded(
-    page: &mut Page,
-    standings: &[Standing<'_>],
-    orphans: &[Orphan],
-    is_long: bool,
-    now: Timestamp,
-) {
-    let shown = || {
-        standings
-            .iter()
-            .filter(|it| !is_long || it.mark() != Mark::Fine)
-    };
-    let folded = shown()
-        .flat_map(|standing| items(standing.it).iter().map(move |it| (it, standing)))
-        .filter(|(item, standing)| is_folded(item, standing))
-        .count();
-    if folded > 0 {
-        let number = count(folded, "certificate that is", "certificates that are");
-        page.toned(
-            &format!("  Not shown: {number} over or denied. All: sso-certd status --all"),
-            Tone::Dim,
-        );
-    }
-    let orphans: usize = orphans.iter().map(|it| it.certificates.len()).sum();
-    if orphans > 0 {
-        let number = count(orphans, "certificate", "certificates");
-        page.toned(
-            &format!(
-                "  Not shown: {number} of what is no longer configured. All: sso-certd status --all"
-            ),
-            Tone::Dim,
-        );
-    }
-    for standing in shown() {
-        let Some(Ok(look)) = &standing.it.source.look else {
-            continue;
-        };
-        for file in &look.files {
-            if let FileVerdict::Waiting {
-                until,
-                otherwise: Some(refusal),
-            } = &file.verdict
-            {
-                page.line(&format!(
-                    "  {}: {} may still be being written; refused at {} if it stays as it is ({})",
-                    standing.it.name,
-                    printable_path(&file.path),
-                    clock(*until, now),
-                    refusal.reason
-                ));
-            }
         }
     }
 }
@@ -394,14 +336,14 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::domain::{IntegrationName, Look, Reason, Refusal, SourceError};
+    use crate::domain::{IntegrationName, Look, Reason, Refusal, Remark, SourceError};
     use crate::plan::retire::{Block, How};
     use crate::plan::trust::Evidence;
     use crate::plan::why::Why;
     use crate::view::snapshot::{IntegrationSnapshot, LastChange, PassFailure};
     use crate::view::testing::{
         NARROW_ASCII, WIDE, adfs, adfs_next, at, because, certificate, integration, item, now,
-        okta, orphan, paused, refused_file, retiring, snapshot, with_look,
+        okta, orphan, paused, refused_file, remarked, retiring, snapshot, with_look,
     };
 
     #[track_caller]
@@ -459,38 +401,40 @@ mod tests {
             WIDE,
             0,
             &expect![[r#"
-            ✓ All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+                ✓ All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE       NEXT
-            ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted     successor expected by 2027-10-10
-                           faee618c2cd6e62b  2026-12-14   19 d  trusted     may end, d49e9ef2 goes on
-            ✓ entra-eu     6b1791d589c34779  2029-11-23  2.9 y  trusted     successor expected by 2029-10-09
-                           206d865d6cf31407  2027-01-20   56 d  superseded  stays, 6b1791d5 goes on
-            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted     –
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE       NEXT
+                ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted     successor expected by 2027-10-10
+                               faee618c2cd6e62b  2026-12-14   19 d  trusted     may end, d49e9ef2 goes on
+                               remark: ends in 19 d; expiry.warn is 30 d
+                ✓ entra-eu     6b1791d589c34779  2029-11-23  2.9 y  trusted     successor expected by 2029-10-09
+                               206d865d6cf31407  2027-01-20   56 d  superseded  stays, 6b1791d5 goes on
+                ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted     –
 
-              Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]],
+                  Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
+            "#]],
         );
         check(
             &snapshot,
             NARROW_ASCII,
             0,
             &expect![[r#"
-            ok All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+                ok All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
-               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
-            ok adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted
-                            successor expected by 2027-10-10
-                            faee618c2cd6e62b  2026-12-14   19 d  trusted
-                            may end, d49e9ef2 goes on
-            ok entra-eu     6b1791d589c34779  2029-11-23  2.9 y  trusted
-                            successor expected by 2029-10-09
-                            206d865d6cf31407  2027-01-20   56 d  superseded
-                            stays, 6b1791d5 goes on
-            ok okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                ok adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted
+                                successor expected by 2027-10-10
+                                faee618c2cd6e62b  2026-12-14   19 d  trusted
+                                may end, d49e9ef2 goes on
+                                remark: ends in 19 d; expiry.warn is 30 d
+                ok entra-eu     6b1791d589c34779  2029-11-23  2.9 y  trusted
+                                successor expected by 2029-10-09
+                                206d865d6cf31407  2027-01-20   56 d  superseded
+                                stays, 6b1791d5 goes on
+                ok okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
 
-              Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]],
+                  Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
+            "#]],
         );
         let wide = Terminal { width: 140, ..WIDE };
         check(
@@ -498,17 +442,18 @@ mod tests {
             wide,
             0,
             &expect![[r#"
-            ✓ All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+                ✓ All well. 3 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE       NEXT                              FROM
-            ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted     successor expected by 2027-10-10  d49e9ef2.pem
-                           faee618c2cd6e62b  2026-12-14   19 d  trusted     may end, d49e9ef2 goes on         faee618c.pem
-            ✓ entra-eu     6b1791d589c34779  2029-11-23  2.9 y  trusted     successor expected by 2029-10-09  6b1791d5.pem
-                           206d865d6cf31407  2027-01-20   56 d  superseded  stays, 6b1791d5 goes on           –
-            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted     –                                 38d03ade.pem
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE       NEXT                              FROM
+                ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted     successor expected by 2027-10-10  d49e9ef2.pem
+                               faee618c2cd6e62b  2026-12-14   19 d  trusted     may end, d49e9ef2 goes on         faee618c.pem
+                               remark: ends in 19 d; expiry.warn is 30 d
+                ✓ entra-eu     6b1791d589c34779  2029-11-23  2.9 y  trusted     successor expected by 2029-10-09  6b1791d5.pem
+                               206d865d6cf31407  2027-01-20   56 d  superseded  stays, 6b1791d5 goes on           –
+                ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted     –                                 38d03ade.pem
 
-              Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
-        "#]],
+                  Next comparison 10:00 UTC. Last change: d49e9ef2 uploaded for adfs 2 hours ago, in 0.9 s.
+            "#]],
         );
     }
 
@@ -526,6 +471,7 @@ mod tests {
 
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
                 ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
+                               remark: ends in 19 d; expiry.warn is 30 d
                                d49e9ef2931aaea1  2027-11-24  364 d  held     approve or deny, by 2026-11-29
                 ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
 
@@ -560,6 +506,7 @@ mod tests {
                 ✗ okta         38d03ade2be3704f  2036-02-28  9.2 y  removed  restore or deny
                 ✓ adfs         d49e9ef2931aaea1  2027-11-24  364 d  trusted  successor expected by 2027-10-10
                                faee618c2cd6e62b  2026-12-14   19 d  trusted  may end, d49e9ef2 goes on
+                               remark: ends in 19 d; expiry.warn is 30 d
 
                   To do
                   1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
@@ -585,6 +532,7 @@ mod tests {
                                 successor expected by 2027-10-10
                                 faee618c2cd6e62b  2026-12-14   19 d  trusted
                                 may end, d49e9ef2 goes on
+                                remark: ends in 19 d; expiry.warn is 30 d
 
                   To do
                   1  okta: SendGrid trusts no valid certificate for it; nobody can sign in through it
@@ -657,6 +605,76 @@ mod tests {
     }
 
     #[test]
+    fn a_remark_stands_under_its_certificate_and_needs_nobody() {
+        let remarks = [Remark::Sha1Signature, Remark::WebServer];
+        let odd = remarked("CN=x", "2026-03-02", "2028-02-28", &remarks);
+        let snapshot = snapshot(vec![
+            steady(),
+            integration("odd", vec![item(State::Trusted, &odd)]),
+        ]);
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
+            ✓ All well. 2 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+
+              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+            ✓ odd          59eb16f527be97a9  2028-02-28  460 d  trusted  successor expected by 2028-01-14
+                           remark: SHA-1 self-signature: harmless in SAML, but the certificate is old; is it the
+                             current one?
+                           remark: made for a web server (serverAuth with DNS names): is this the signing
+                             certificate?
+            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+        check(
+            &snapshot,
+            NARROW_ASCII,
+            0,
+            &expect![[r#"
+            ok All well. 2 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+
+               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+            ok odd          59eb16f527be97a9  2028-02-28  460 d  trusted
+                            successor expected by 2028-01-14
+                            remark: SHA-1 self-signature: harmless in SAML, but the
+                              certificate is old; is it the current one?
+                            remark: made for a web server (serverAuth with DNS
+                              names): is this the signing certificate?
+            ok okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+    }
+
+    #[test]
+    fn remarks_on_what_is_not_shown_are_counted() {
+        let odd = remarked("CN=x", "2026-03-02", "2028-02-28", &[Remark::OddSerial]);
+        let all =
+            (0..21).map(|it| integration(&format!("idp-{it}"), vec![item(State::Trusted, &odd)]));
+        let snapshot = snapshot(all.collect());
+        check(
+            &snapshot,
+            WIDE,
+            0,
+            &expect![[r#"
+            ✓ All well. 21 integrations in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+              0 of 21 integrations need you, 0 wait by themselves, 21 are well.
+              Not shown: 21 remarks on certificates of what is well. All: sso-certd status --all
+
+              Ends first: idp-0 in 460 d, idp-1 in 460 d, idp-10 in 460 d.
+              Requests left at SendGrid: default 597 of 600.
+              All: sso-certd status --all
+              Next comparison 10:00 UTC.
+        "#]],
+        );
+    }
+
+    #[test]
     fn every_other_need_says_what_helps() {
         let mut observed = integration("observed", Vec::new());
         observed.mode = crate::plan::policy::Mode::Observe;
@@ -696,6 +714,7 @@ mod tests {
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE      NEXT
                 ✗ observed     –                 –               –  –          no certificate here or at SendGrid
                 ! due          faee618c2cd6e62b  2026-12-14   19 d  trusted    no successor in the directory yet
+                               remark: ends in 19 d; expiry.warn is 30 d
                 ! away         38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
                 ! missing      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
                 ! refused      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
@@ -766,6 +785,7 @@ mod tests {
 
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
                 ! zz-due       faee618c2cd6e62b  2026-12-14   19 d  trusted  no successor in the directory yet
+                               remark: ends in 19 d; expiry.warn is 30 d
                 · zz-waits     38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
                                d49e9ef2931aaea1  2027-11-24  364 d  waiting  goes up today 21:40 UTC
 
@@ -903,25 +923,26 @@ mod tests {
             WIDE,
             2,
             &expect![[r#"
-            ! adfs needs you: a new key waits for approval since 09:12 UTC. 1 other integration is well.
+                ! adfs needs you: a new key waits for approval since 09:12 UTC. 1 other integration is well.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
-                           d49e9ef2931aaea1  2027-11-24  364 d  held     approve or deny, by 2026-11-29
-            ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
+                ! adfs         faee618c2cd6e62b  2026-12-14   19 d  trusted  stays until a successor is trusted
+                               remark: ends in 19 d; expiry.warn is 30 d
+                               d49e9ef2931aaea1  2027-11-24  364 d  held     approve or deny, by 2026-11-29
+                ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
 
-              To do
-              1  adfs: compare this with the identity provider's own page, not with this machine
-                   subject     CN=ADFS Signing - sts.example.com
-                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
-                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
-                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                   the same    sso-certd approve d49e9ef2931aaea1
-                   not it      sso-certd deny d49e9ef2931aaea1
-                   by          2026-11-29, five days after it appeared: AD FS then signs with it; trust ends on 2026-12-14
+                  To do
+                  1  adfs: compare this with the identity provider's own page, not with this machine
+                       subject     CN=ADFS Signing - sts.example.com
+                       SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                       thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                       from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                       the same    sso-certd approve d49e9ef2931aaea1
+                       not it      sso-certd deny d49e9ef2931aaea1
+                       by          2026-11-29, five days after it appeared: AD FS then signs with it; trust ends on 2026-12-14
 
-              Next comparison 10:00 UTC.
-        "#]],
+                  Next comparison 10:00 UTC.
+            "#]],
         );
     }
 
@@ -1059,6 +1080,7 @@ mod tests {
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
                 ! okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
                                faee618c2cd6e62b  2026-12-14   19 d  removed  take its file away, or restore it
+                               remark: ends in 19 d; expiry.warn is 30 d
                 · adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
                                d49e9ef2931aaea1  2027-11-24  364 d  held     goes up when resumed
 

@@ -71,6 +71,7 @@ impl From<&str> for Cell {
 struct Row {
     mark: Option<Mark>,
     cells: Vec<Cell>,
+    notes: Vec<Cell>,
 }
 
 /// Rows under titled columns.
@@ -101,7 +102,18 @@ impl Table {
 
     /// Adds a row with one cell a column.
     pub(crate) fn row(&mut self, mark: Option<Mark>, cells: Vec<Cell>) {
-        self.rows.push(Row { mark, cells });
+        self.rows.push(Row {
+            mark,
+            cells,
+            notes: Vec::new(),
+        });
+    }
+
+    /// Adds a line under the last row, behind its first column.
+    pub(crate) fn note(&mut self, text: &str) {
+        if let Some(row) = self.rows.last_mut() {
+            row.notes.push(Cell::new(text, Tone::Dim));
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -123,6 +135,9 @@ impl Table {
         for row in &self.rows {
             layout.line(&mut out, row.mark, &row.cells);
             layout.under(&mut out, &row.cells);
+            for note in &row.notes {
+                layout.note(&mut out, note);
+            }
         }
         out
     }
@@ -152,6 +167,8 @@ impl Table {
 
 const GAP: usize = 2;
 const GAP_AFTER_MARK: usize = 1;
+/// Before the second line of a note.
+const HANGING: &str = "  ";
 
 struct Layout<'a> {
     columns: &'a [Column],
@@ -234,16 +251,41 @@ impl<'a> Layout<'a> {
         if !self.moves_under {
             return;
         }
-        let indent = self.mark_width + self.widths.first().copied().unwrap_or(0) + GAP;
         for ((column, shown), cell) in self.columns.iter().zip(&self.shown).zip(cells) {
             let says_nothing = cell.text.is_empty() || cell.text == "–";
             if column.fit == Fit::Under && !shown && !says_nothing {
                 let text = self.terminal.text(&cell.text);
-                out.push_str(&" ".repeat(indent));
-                out.push_str(&self.terminal.paint(&text, cell.tone));
-                out.push('\n');
+                self.behind_the_first(out, &text, cell.tone);
             }
         }
+    }
+
+    /// In as many lines as the terminal's width asks for, broken between words.
+    fn note(&self, out: &mut String, cell: &Cell) {
+        let room = self.terminal.width.saturating_sub(self.indent());
+        let text = self.terminal.text(&cell.text);
+        let mut line = String::new();
+        for word in text.split(' ') {
+            let is_full = line.chars().count() + 1 + word.chars().count() > room;
+            if is_full && !line.trim_start().is_empty() {
+                self.behind_the_first(out, &line, cell.tone);
+                HANGING.clone_into(&mut line);
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.behind_the_first(out, &line, cell.tone);
+    }
+
+    fn behind_the_first(&self, out: &mut String, text: &str, tone: Tone) {
+        out.push_str(&" ".repeat(self.indent()));
+        out.push_str(&self.terminal.paint(text, tone));
+        out.push('\n');
+    }
+
+    fn indent(&self) -> usize {
+        self.mark_width + self.widths.first().copied().unwrap_or(0) + GAP
     }
 }
 
@@ -273,6 +315,34 @@ mod tests {
             utf8,
         };
         expected.assert_eq(&table.render(terminal));
+    }
+
+    #[test]
+    fn a_note_stands_under_its_row_and_is_broken_between_words() {
+        let mut table = Table::marked(vec![
+            Column::new("NAME", Fit::Always),
+            Column::right("LEFT"),
+        ]);
+        let row = |it: [&str; 2]| it.into_iter().map(Cell::from).collect();
+        table.row(Some(Mark::Fine), row(["okta", "9.3 y"]));
+        table.note("remark: a word, and another one – and-one-that-is-too-long-for-it");
+        table.note("remark: short");
+        table.row(None, row(["", "20 d"]));
+        let terminal = Terminal {
+            width: 30,
+            color: false,
+            utf8: true,
+        };
+        expect![[r#"
+              NAME   LEFT
+            ✓ okta  9.3 y
+                    remark: a word, and
+                      another one –
+                      and-one-that-is-too-long-for-it
+                    remark: short
+                     20 d
+        "#]]
+        .assert_eq(&table.render(terminal));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use chrono::NaiveDateTime;
 
 use crate::domain::{
     AccountName, BootId, Certificate, CertificateId, CertificateParts, FileVerdict, IntegrationId,
-    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, SignatureHash, Timestamp,
-    Validity,
+    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash,
+    Timestamp, Validity,
 };
 use crate::plan::book::{Book, Pause};
 use crate::plan::outlook::Outlook;
@@ -58,6 +58,11 @@ pub(crate) fn day(text: &str) -> Timestamp {
 }
 
 pub(crate) fn certificate(subject: &str, from: &str, to: &str) -> Certificate {
+    remarked(subject, from, to, &[])
+}
+
+/// A certificate of which its reader has something to say.
+pub(crate) fn remarked(subject: &str, from: &str, to: &str, remarks: &[Remark]) -> Certificate {
     let seed = format!("{subject} {from} {to}");
     Certificate::new(CertificateParts {
         der: seed.as_bytes(),
@@ -72,7 +77,7 @@ pub(crate) fn certificate(subject: &str, from: &str, to: &str) -> Certificate {
         serial: &[1, 0x95, 0x56],
         key: KeyAlgorithm::Rsa(2048),
         signature: SignatureHash::Sha256,
-        remarks: Vec::new(),
+        remarks: remarks.to_vec(),
     })
 }
 
@@ -254,6 +259,7 @@ pub(crate) fn refused_file(name: &str, refusal: Refusal) -> LookedFile {
         owner: "root 0644".to_owned(),
         stamp: String::new(),
         changed: now(),
+        content: None,
         verdict: FileVerdict::Refused(refusal),
     }
 }

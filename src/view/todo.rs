@@ -12,7 +12,7 @@ use crate::plan::state::State;
 
 use super::concern::{Concern, Standing, items, latest_expiry, others, refusals};
 use super::named::which;
-use super::refusal_text::{help_lines, shell_word};
+use super::refusal_text::{file_name, help_lines, shell_word};
 use super::snapshot::{IntegrationSnapshot, Snapshot};
 use super::todo_certificate::{foreign, held, rejected, removed};
 
@@ -212,17 +212,30 @@ fn ending(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) -> Option<
     )
 }
 
+/// More names of files that were not looked at are counted.
+const MOST_NAMED: usize = 5;
+
 fn surplus(it: &IntegrationSnapshot) -> Option<Todo> {
     let Some(Ok(look)) = &it.source.look else {
         return None;
     };
-    let last = look.surplus.last()?;
-    let number = count(look.surplus.len(), "file was", "files were");
+    let surplus = Some(&look.surplus).filter(|it| !it.is_empty())?;
+    let number = count(surplus.count, "file was", "files were");
+    let mut named: Vec<String> = surplus
+        .first
+        .iter()
+        .take(MOST_NAMED)
+        .map(|it| file_name(it))
+        .collect();
+    let more = surplus.count.saturating_sub(named.len());
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
     Some(
         Todo::new(format!(
-            "{}: {number} not looked at, up to {}: too many in one directory",
+            "{}: {number} not looked at, too many are in one directory: {}",
             it.name,
-            printable_path(last)
+            named.join(", ")
         ))
         .note(
             "what helps",

@@ -41,6 +41,7 @@ mod service;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 mod soak;
+mod source;
 mod telling;
 mod tls;
 mod traces;

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 use super::access;
 use crate::adapter::users::user_name;
 use crate::domain::{
-    Accepted, FILE_LIMIT, FileVerdict, Fingerprint, Judge, LookedFile, Reason, Refusal, Rejection,
-    Timestamp,
+    Accepted, ContentId, FILE_LIMIT, FileVerdict, Fingerprint, Judge, LookedFile, Reason, Refusal,
+    Rejection, Timestamp,
 };
 
 /// What a file holds, by its judge.
@@ -141,6 +141,7 @@ pub(super) const fn unseen(path: PathBuf, refusal: Refusal) -> LookedFile {
         owner: String::new(),
         stamp: String::new(),
         changed: Timestamp::from_millis(0),
+        content: None,
         verdict: FileVerdict::Refused(refusal),
     }
 }
@@ -148,7 +149,7 @@ pub(super) const fn unseen(path: PathBuf, refusal: Refusal) -> LookedFile {
 /// What came of opening a file.
 pub(super) enum Opened {
     /// It was read whole and judged.
-    Read(Content),
+    Read(Content, ContentId),
     /// It is not, or did not stay, the version of the stamp.
     Changing,
     /// It cannot be read.
@@ -198,7 +199,8 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reader: &Reader) -> Opened {
     if !is_still(&file) {
         return Opened::Changing;
     }
-    Opened::Read(guarded(&bytes, || (reader.judge)(&bytes, stamp.size)))
+    let content = guarded(&bytes, || (reader.judge)(&bytes, stamp.size));
+    Opened::Read(content, ContentId::of(&bytes))
 }
 
 /// At most one byte more than the limit, in a buffer that is wiped and never grows.
@@ -269,6 +271,7 @@ pub(super) fn looked(
         owner,
         stamp: stamp.text(),
         changed: stamp.changed,
+        content: None,
         verdict,
     }
 }

@@ -1,5 +1,6 @@
 //! Looking once, by hand: nothing waits, and permissions are a note unless they are to count.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use thiserror::Error;
@@ -7,7 +8,7 @@ use thiserror::Error;
 use super::access::{PathJudge, Trusted};
 use super::file::{self, NoStamp, Opened, Reader};
 use super::names::{self, Patterns};
-use super::{DirectorySettings, DirectorySettingsError, FILES_LIMIT};
+use super::{DirectorySettings, DirectorySettingsError};
 use crate::domain::{FileVerdict, Judge, Look, LookedFile, Reason, Refusal, SourceError};
 
 /// Why a directory cannot be inspected.
@@ -65,23 +66,15 @@ pub fn inspect_directory(
     let trusted = Trusted::resolve(&settings.allowed_owners, &settings.allowed_groups)
         .map_err(DirectorySettingsError::from)?;
     let directory = &settings.directory;
-    let mut listing = names::list(directory, &patterns)?;
-    let surplus = listing
-        .counted
-        .split_off(listing.counted.len().min(FILES_LIMIT));
-    let paths = |names: Vec<_>| {
-        names
-            .iter()
-            .map(|it| directory.join(it))
-            .collect::<Vec<_>>()
+    let listing = names::list(directory, &patterns)?;
+    let inspected = |name: &OsString| {
+        let strict = settings.strict_permissions;
+        inspect_file(&directory.join(name), &trusted, strict, judge_content)
     };
     Ok(Look {
-        files: paths(listing.counted)
-            .iter()
-            .map(|it| inspect_file(it, &trusted, settings.strict_permissions, judge_content))
-            .collect(),
-        ignored: paths(listing.ignored),
-        surplus: paths(surplus),
+        files: listing.counted.iter().map(inspected).collect(),
+        ignored: listing.ignored,
+        surplus: listing.surplus,
     })
 }
 
@@ -90,12 +83,12 @@ fn content(path: &Path, stamp: &file::Stamp, judge: Judge) -> FileVerdict {
         return FileVerdict::Refused(refusal);
     }
     match file::read(path, stamp, &Reader::new(judge)) {
-        Opened::Read(Ok(accepted)) => FileVerdict::Accepted {
+        Opened::Read(Ok(accepted), _) => FileVerdict::Accepted {
             certificates: accepted.certificates,
             refused: accepted.refused,
             notes: accepted.notes,
         },
-        Opened::Read(Err(rejection)) => FileVerdict::Refused(rejection.refusal),
+        Opened::Read(Err(rejection), _) => FileVerdict::Refused(rejection.refusal),
         Opened::Changing => {
             FileVerdict::Refused(Refusal::new(Reason::Unreadable, "it is being written"))
         }

@@ -31,7 +31,8 @@ use thiserror::Error;
 
 use crate::domain::text::printable_path;
 use crate::domain::{
-    FileVerdict, Judge, Look, LookedFile, Moment, Reason, Refusal, Rejection, SourceError,
+    ContentId, FileVerdict, Judge, Look, LookedFile, Moment, Reason, Refusal, Rejection,
+    SourceError,
 };
 
 /// Files of one directory that are looked at, by name order.
@@ -98,6 +99,7 @@ struct Known {
 #[derive(Debug)]
 struct ReadContent {
     content: Content,
+    id: ContentId,
     /// To be read again, as the file had just changed then.
     is_racy: bool,
 }
@@ -148,11 +150,14 @@ impl CertificateDirectory {
         self.reader.reads()
     }
 
-    /// Judges the permissions of the directory and of everything above it, for start-up.
+    /// Judges the permissions of the directory and of everything above it, for start-up. Fine where they do not count.
     ///
     /// # Errors
     /// `unsafe_permissions`, or `unreadable` if the path leads nowhere.
     pub fn judge_path(&self) -> Result<(), Refusal> {
+        if !self.strict {
+            return Ok(());
+        }
         PathJudge::new(&self.trusted).judge(&self.directory)
     }
 
@@ -162,10 +167,7 @@ impl CertificateDirectory {
     /// The directory is missing, cannot be listed, or was replaced meanwhile: then nothing is known of any file.
     pub fn look(&mut self, now: &Moment) -> Result<Look, SourceError> {
         let before = identity(&self.directory)?;
-        let mut listing = names::list(&self.directory, &self.patterns)?;
-        let surplus = listing
-            .counted
-            .split_off(listing.counted.len().min(FILES_LIMIT));
+        let listing = names::list(&self.directory, &self.patterns)?;
         self.known
             .retain(|name, _| listing.counted.binary_search(name).is_ok());
         let mut judge = PathJudge::new(&self.trusted.clone());
@@ -184,11 +186,10 @@ impl CertificateDirectory {
                 why: "it was replaced during the look".to_owned(),
             });
         }
-        let paths = |names: Vec<OsString>| names.iter().map(|it| self.directory.join(it)).collect();
         Ok(Look {
             files,
-            ignored: paths(listing.ignored),
-            surplus: paths(surplus),
+            ignored: listing.ignored,
+            surplus: listing.surplus,
         })
     }
 
@@ -273,7 +274,9 @@ impl CertificateDirectory {
         let verdict = known.verdict(opened.remove(&name), self.quiet, now);
         let verdict = strictest(verdict, permissions);
         let owner = known.owner.clone();
-        Some(file::looked(path, &known.stamp, owner, verdict))
+        let content = known.content.as_ref().map(|it| it.id);
+        let file = file::looked(path, &known.stamp, owner, verdict);
+        Some(LookedFile { content, ..file })
     }
 }
 
@@ -297,9 +300,10 @@ impl Known {
             };
         }
         match opened {
-            Some(Opened::Read(content)) => {
+            Some(Opened::Read(content, id)) => {
                 self.content = Some(ReadContent {
                     content,
+                    id,
                     is_racy: rest < RACY,
                 });
             }

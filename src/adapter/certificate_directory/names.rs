@@ -1,5 +1,6 @@
 //! Which names in a directory count.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::path::Path;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
 
-use super::source_error;
-use crate::domain::SourceError;
+use super::{FILES_LIMIT, source_error};
+use crate::domain::{PassedOver, SourceError};
 
 /// A pattern that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -38,22 +39,71 @@ impl Patterns {
     }
 }
 
-/// The names in a directory, each list in byte order.
+/// The names in a directory, in byte order. However many there are, few are kept.
 pub(super) struct Listing {
+    /// The first that count, up to the limit of files.
     pub(super) counted: Vec<OsString>,
-    pub(super) ignored: Vec<OsString>,
+    /// Those that do not count.
+    pub(super) ignored: PassedOver,
+    /// Those that count and are beyond the limit.
+    pub(super) surplus: PassedOver,
 }
 
 /// Lists a directory, whole or not at all.
 pub(super) fn list(directory: &Path, patterns: &Patterns) -> Result<Listing, SourceError> {
     let unreadable = |error| source_error(directory, &error);
-    let mut names = Vec::new();
+    let mut counted = Smallest::new(FILES_LIMIT + PassedOver::SHOWN);
+    let mut ignored = Smallest::new(PassedOver::SHOWN);
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        names.push(entry.map_err(unreadable)?.file_name());
+        let name = entry.map_err(unreadable)?.file_name();
+        if patterns.count(&name) {
+            counted.add(name);
+        } else {
+            ignored.add(name);
+        }
     }
-    names.sort_unstable();
-    let (counted, ignored) = names.into_iter().partition(|it| patterns.count(it));
-    Ok(Listing { counted, ignored })
+    let passed_over = |count, names: Vec<OsString>| PassedOver {
+        count,
+        first: names.iter().map(|it| directory.join(it)).collect(),
+    };
+    let ignored = passed_over(ignored.seen, ignored.kept.into_iter().collect());
+    let seen = counted.seen;
+    let mut counted: Vec<OsString> = counted.kept.into_iter().collect();
+    let surplus = counted.split_off(counted.len().min(FILES_LIMIT));
+    Ok(Listing {
+        surplus: passed_over(seen - counted.len(), surplus),
+        counted,
+        ignored,
+    })
+}
+
+/// The first names in byte order, and how many there were in all.
+struct Smallest {
+    most: usize,
+    seen: usize,
+    kept: BTreeSet<OsString>,
+}
+
+impl Smallest {
+    const fn new(most: usize) -> Self {
+        Self {
+            most,
+            seen: 0,
+            kept: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, name: OsString) {
+        self.seen += 1;
+        let is_late = || self.kept.last().is_some_and(|last| *last < name);
+        if self.kept.len() == self.most && is_late() {
+            return;
+        }
+        self.kept.insert(name);
+        if self.kept.len() > self.most {
+            self.kept.pop_last();
+        }
+    }
 }
 
 /// Dot files, `x~`, `.x.swp`, `#x#`, `x.tmp`, `x.part`, and vim's `4913`.

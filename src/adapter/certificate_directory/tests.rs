@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{BootId, Timestamp};
+use crate::domain::{BootId, PassedOver, Timestamp};
 use crate::intake::judge_file;
 
 const QUIET: Duration = Duration::from_millis(250);
@@ -332,7 +332,7 @@ fn other_names_are_ignored_and_counted() {
     fs::create_dir(temporary.path().join("sub")).unwrap();
     let look = directory.look(&in_secs(10)).unwrap();
     assert_eq!(look.files, []);
-    assert_eq!(look.ignored.len(), names.len() + 1);
+    assert_eq!(look.ignored.count, names.len() + 1);
     assert_eq!(directory.reads(), 0);
 }
 
@@ -344,9 +344,76 @@ fn files_beyond_the_limit_are_named() {
     }
     let look = directory.look(&in_secs(10)).unwrap();
     assert_eq!(look.files.len(), FILES_LIMIT);
-    assert_eq!(look.surplus.len(), 7);
-    assert_eq!(look.surplus[0], temporary.path().join("1024.pem"));
+    assert_eq!(look.surplus.count, 7);
+    assert_eq!(look.surplus.first[0], temporary.path().join("1024.pem"));
     assert_eq!(directory.reads(), 1024);
+}
+
+#[test]
+fn of_many_names_few_are_kept_and_all_are_counted() {
+    let (temporary, mut directory) = fresh();
+    for number in 0..5_000 {
+        write(&temporary.path().join(format!("{number:04}.txt")), "");
+    }
+    for number in 0..2_000 {
+        write(&temporary.path().join(format!("{number:04}.pem")), "x");
+    }
+    let look = directory.look(&in_secs(10)).unwrap();
+    let first = |it: &PassedOver| it.first[0].file_name().unwrap().to_owned();
+    assert_eq!((look.ignored.count, look.surplus.count), (5_000, 976));
+    assert_eq!(look.ignored.first.len(), PassedOver::SHOWN);
+    assert_eq!(look.surplus.first.len(), PassedOver::SHOWN);
+    assert_eq!(first(&look.ignored), "0000.txt");
+    assert_eq!(first(&look.surplus), "1024.pem");
+    assert_eq!(look.files.len(), FILES_LIMIT);
+    assert!(
+        look.files[1023].path.ends_with("1023.pem"),
+        "the first by name"
+    );
+}
+
+#[test]
+fn a_panic_over_one_file_refuses_that_one_and_no_other() {
+    let temporary = TempDir::new().unwrap();
+    let judge: Judge = |bytes, size| {
+        assert!(bytes != b"trap", "a fault of ours");
+        judge_file(bytes, size)
+    };
+    let mut directory = CertificateDirectory::new(settings(temporary.path()), judge).unwrap();
+    write(&temporary.path().join("a.pem"), &pem("a"));
+    write(&temporary.path().join("b.pem"), "trap");
+    write(&temporary.path().join("c.pem"), &pem("c"));
+    for _ in 0..2 {
+        let look = directory.look(&in_secs(10)).unwrap();
+        let [a, b, c] = look.files.as_slice() else {
+            panic!("{look:?}")
+        };
+        assert_eq!(
+            (subjects(a), subjects(c)),
+            (vec!["CN=a".to_owned()], vec!["CN=c".to_owned()])
+        );
+        assert_eq!(refusal(b).reason, Reason::Internal);
+        assert!(!look.is_healthy(), "nothing is concluded from absence");
+    }
+    assert_eq!(directory.reads(), 3, "it is not judged again at every look");
+    write(&temporary.path().join("b.pem"), &pem("b"));
+    let look = directory.look(&in_secs(20)).unwrap();
+    assert!(look.is_healthy(), "{look:?}");
+}
+
+#[test]
+fn a_content_is_known_again_whatever_was_done_to_its_file() {
+    let (temporary, mut directory) = fresh();
+    let path = temporary.path().join("a.pem");
+    let mut content = |text: &str, secs| {
+        write(&path, text);
+        only(directory.look(&in_secs(secs)).unwrap()).content
+    };
+    let first = content("one", 10);
+    assert!(first.is_some());
+    assert_eq!(content("one", 10), first);
+    assert_ne!(content("two", 10), first);
+    assert_eq!(format!("{:?}", first.unwrap()), "ContentId", "never shown");
 }
 
 #[test]
@@ -750,7 +817,7 @@ fn a_directory_is_inspected_by_its_patterns() {
     write(&temporary.path().join("okta.pem"), &pem("okta"));
     write(&temporary.path().join("README"), "hello");
     let look = inspect_directory(&settings(temporary.path()), judge_file).unwrap();
-    assert_eq!((look.files.len(), look.ignored.len()), (1, 1));
+    assert_eq!((look.files.len(), look.ignored.count), (1, 1));
     let error =
         inspect_directory(&settings(&temporary.path().join("gone")), judge_file).unwrap_err();
     assert!(error.to_string().ends_with("/gone is missing"), "{error}");

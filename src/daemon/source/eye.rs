@@ -14,7 +14,7 @@ use crate::adapter::clock::Clock;
 use crate::adapter::watcher::WatchError;
 use crate::daemon::watch::{Route, Stand, Watch};
 use crate::domain::text::printable_path;
-use crate::domain::{Look, Moment, SourceError};
+use crate::domain::{Look, Moment, Reason, Refusal, SourceError};
 use crate::intake::judge_file;
 
 /// How long a look may read no file before it is taken for hung, as on a network mount whose server is gone. A look at a
@@ -43,6 +43,8 @@ pub(super) struct Glance {
     /// Whether a watch stood; none where nobody wanted one, or nobody knows.
     pub(super) stand: Option<Result<Stand, WatchError>>,
     pub(super) sight: Sight,
+    /// Who could change the directory itself, at the first look; none if nobody else could.
+    pub(super) way: Option<Refusal>,
 }
 
 /// What comes back from the other thread.
@@ -101,8 +103,10 @@ impl Eye {
         tokio::task::spawn_blocking(move || {
             // The watch comes before the look, so that a change in between is found by the look.
             let stand = watch.map(|it| it.stand(&route));
+            let is_first = directory.is_none();
             let sight = look(&mut directory, settings, reads, &now).map(Arc::new);
-            (directory, Glance { stand, sight })
+            let way = directory.as_ref().filter(|_| is_first).and_then(way);
+            (directory, Glance { stand, sight, way })
         })
     }
 
@@ -110,6 +114,7 @@ impl Eye {
         Glance {
             stand: None,
             sight: Err(unreadable(&self.settings.directory, why)),
+            way: None,
         }
     }
 }
@@ -149,6 +154,12 @@ fn look(
         }
     };
     directory.look(now)
+}
+
+/// What refuses every file of a directory, now and later.
+fn way(directory: &CertificateDirectory) -> Option<Refusal> {
+    let refusal = directory.judge_path().err()?;
+    (refusal.reason == Reason::UnsafePermissions).then_some(refusal)
 }
 
 pub(super) fn unreadable(path: &Path, why: &str) -> SourceError {

@@ -240,6 +240,7 @@ impl World {
             owner: "root 0644".to_owned(),
             stamp: format!("{name} {}", self.edits),
             changed: START,
+            content: None,
             verdict: verdict.clone(),
         };
         self.source_up.then(|| Look {
