@@ -1,12 +1,12 @@
 //! Signature algorithms, and whether a certificate's own signature fits its own key.
 
-use num_bigint::BigUint;
-use ring::signature::{
+use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1,
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
     RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
+use num_bigint::BigUint;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::AlgorithmIdentifier;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
@@ -80,7 +80,7 @@ fn verifier(
     key: &PublicKey<'_>,
 ) -> Result<&'static dyn VerificationAlgorithm, Verdict> {
     use SignatureHash::{Sha1, Sha256, Sha384, Sha512};
-    // ring takes exponents below 2^33.
+    // The library takes exponents below 2^33.
     if matches!(key, PublicKey::Rsa(key) if key.exponent >= BigUint::from(1_u64 << 33)) {
         return Err(Verdict::Unverifiable);
     }
