@@ -105,6 +105,8 @@ impl fmt::Display for KeyAlgorithm {
 pub enum SignatureHash {
     /// SHA-1.
     Sha1,
+    /// SHA-224.
+    Sha224,
     /// SHA-256.
     Sha256,
     /// SHA-384.
@@ -119,6 +121,7 @@ impl fmt::Display for SignatureHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sha1 => "SHA-1",
+            Self::Sha224 => "SHA-224",
             Self::Sha256 => "SHA-256",
             Self::Sha384 => "SHA-384",
             Self::Sha512 => "SHA-512",
@@ -146,7 +149,7 @@ pub enum Remark {
     UnknownCriticalExtension,
     /// A serial number that is zero or negative.
     OddSerial,
-    /// A self-signature that cannot be verified here: over P-521, or with a rare digest or exponent.
+    /// A self-signature that cannot be verified here: RSA with a rare digest, mask or exponent.
     UnverifiedSignature,
 }
 
@@ -178,7 +181,7 @@ impl fmt::Display for Remark {
             Self::WebServer => "made for a web server (serverAuth with DNS names): is this the signing certificate?",
             Self::UnknownCriticalExtension => "a critical extension that is not known here",
             Self::OddSerial => "its serial number is zero or negative",
-            Self::UnverifiedSignature => "its self-signature is of a rare kind (P-521, for one) and was not verified",
+            Self::UnverifiedSignature => "its self-signature is of a rare kind (RSA over SHA-224, for one) and was not verified",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use num_bigint::BigUint;
 use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
 /// One DER element.
 pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -100,49 +100,198 @@ pub(crate) fn key_usage(bits: u8) -> Vec<u8> {
     extension("2.5.29.15", true, &[3, 2, unused, bits])
 }
 
-/// Which digest the test key signs with.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Which digest is signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Hash {
-    Sha1,
-    Sha256,
     Md5,
-    /// Only as a name: the test key cannot make one.
-    EcdsaSha512,
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// Which key signs, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Signing {
+    /// The RSA test key by RSASSA-PKCS1-v1_5.
+    Pkcs1,
+    /// The RSA test key by RSASSA-PSS, with a salt of so many bytes.
+    Pss(u8),
+    /// The ECDSA test key of a curve: the number one.
+    Ecdsa(EcdsaCurve),
+}
+
+/// The curves of FIPS 186-4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EcdsaCurve {
+    P256,
+    P384,
+    P521,
 }
 
 impl Hash {
-    fn algorithm(self) -> Vec<u8> {
-        if self == Self::EcdsaSha512 {
-            return sequence(&[&oid("1.2.840.10045.4.3.4")]);
+    /// As MD5 has no use here but its name, its digest is that of SHA-256.
+    pub(crate) fn digest(self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha1 => Sha1::digest(message).to_vec(),
+            Self::Sha224 => Sha224::digest(message).to_vec(),
+            Self::Md5 | Self::Sha256 => Sha256::digest(message).to_vec(),
+            Self::Sha384 => Sha384::digest(message).to_vec(),
+            Self::Sha512 => Sha512::digest(message).to_vec(),
         }
+    }
+
+    /// The digest's own `AlgorithmIdentifier`.
+    fn identifier(self) -> Vec<u8> {
         let dotted = match self {
-            Self::Sha1 => "1.2.840.113549.1.1.5",
-            Self::Sha256 => "1.2.840.113549.1.1.11",
-            Self::Md5 | Self::EcdsaSha512 => "1.2.840.113549.1.1.4",
+            Self::Sha1 => "1.3.14.3.2.26",
+            Self::Sha224 => "2.16.840.1.101.3.4.2.4",
+            Self::Md5 | Self::Sha256 => "2.16.840.1.101.3.4.2.1",
+            Self::Sha384 => "2.16.840.1.101.3.4.2.2",
+            Self::Sha512 => "2.16.840.1.101.3.4.2.3",
         };
         sequence(&[&oid(dotted), &[5, 0]])
     }
 
-    /// RSASSA-PKCS1-v1_5 with the test key.
-    fn sign(self, message: &[u8]) -> Vec<u8> {
-        static D: LazyLock<BigUint> = LazyLock::new(|| {
-            let (p, q) = primes();
-            let one = BigUint::from(1_u8);
-            BigUint::from(65_537_u32)
-                .modinv(&((p - &one) * (q - &one)))
-                .unwrap()
-        });
-        let (id, digest) = match self {
-            Self::Sha1 => ("1.3.14.3.2.26", Sha1::digest(message).to_vec()),
-            _ => ("2.16.840.1.101.3.4.2.1", Sha256::digest(message).to_vec()),
+    /// MGF1 (RFC 8017, B.2.1).
+    fn mask(self, seed: &[u8], length: usize) -> Vec<u8> {
+        let blocks = (0_u32..).flat_map(|it| self.digest(&[seed, &it.to_be_bytes()].concat()));
+        blocks.take(length).collect()
+    }
+}
+
+impl Signing {
+    fn algorithm(self, hash: Hash) -> Vec<u8> {
+        let dotted = match (self, hash) {
+            (Self::Pkcs1, Hash::Md5) => "1.2.840.113549.1.1.4",
+            (Self::Pkcs1, Hash::Sha1) => "1.2.840.113549.1.1.5",
+            (Self::Pkcs1, Hash::Sha224) => "1.2.840.113549.1.1.14",
+            (Self::Pkcs1, Hash::Sha256) => "1.2.840.113549.1.1.11",
+            (Self::Pkcs1, Hash::Sha384) => "1.2.840.113549.1.1.12",
+            (Self::Pkcs1, Hash::Sha512) => "1.2.840.113549.1.1.13",
+            (Self::Pss(_), _) => "1.2.840.113549.1.1.10",
+            (Self::Ecdsa(_), Hash::Sha1) => "1.2.840.10045.4.1",
+            (Self::Ecdsa(_), Hash::Sha224) => "1.2.840.10045.4.3.1",
+            (Self::Ecdsa(_), Hash::Sha256 | Hash::Md5) => "1.2.840.10045.4.3.2",
+            (Self::Ecdsa(_), Hash::Sha384) => "1.2.840.10045.4.3.3",
+            (Self::Ecdsa(_), Hash::Sha512) => "1.2.840.10045.4.3.4",
         };
-        let info = sequence(&[&sequence(&[&oid(id), &[5, 0]]), &element(4, &digest)]);
-        let padding = vec![0xff; 256 - 3 - info.len()];
-        let block = [&[0, 1][..], &padding, &[0], &info].concat();
-        let signature = BigUint::from_bytes_be(&block)
-            .modpow(&D, &rsa_modulus())
-            .to_bytes_be();
-        [vec![0; 256 - signature.len()], signature].concat()
+        let parameters = match self {
+            Self::Pkcs1 => vec![5, 0],
+            Self::Pss(salt) => {
+                let mask = sequence(&[&oid("1.2.840.113549.1.1.8"), &hash.identifier()]);
+                sequence(&[
+                    &element(0xa0, &hash.identifier()),
+                    &element(0xa1, &mask),
+                    &element(0xa2, &integer(&BigUint::from(salt))),
+                ])
+            }
+            Self::Ecdsa(_) => Vec::new(),
+        };
+        sequence(&[&oid(dotted), &parameters])
+    }
+
+    fn sign(self, hash: Hash, message: &[u8]) -> Vec<u8> {
+        let digest = hash.digest(message);
+        match self {
+            Self::Pkcs1 => {
+                let info = sequence(&[&hash.identifier(), &element(4, &digest)]);
+                let padding = vec![0xff; 256 - 3 - info.len()];
+                rsa(&[&[0, 1][..], &padding, &[0], &info].concat())
+            }
+            Self::Pss(salt) => {
+                // RFC 8017, 9.1.1, with a salt of zeros.
+                let salt = vec![0; salt.into()];
+                let digest = hash.digest(&[&[0; 8][..], &digest, &salt].concat());
+                let padding = vec![0; 256 - salt.len() - digest.len() - 2];
+                let block = [&padding[..], &[1], &salt].concat();
+                let mask = hash.mask(&digest, block.len());
+                let mut masked: Vec<u8> = block.iter().zip(mask).map(|(a, b)| a ^ b).collect();
+                masked[0] &= 0x7f;
+                rsa(&[&masked[..], &digest, &[0xbc]].concat())
+            }
+            Self::Ecdsa(curve) => curve.sign(&digest),
+        }
+    }
+}
+
+/// RSA's private operation with the test key.
+fn rsa(block: &[u8]) -> Vec<u8> {
+    static D: LazyLock<BigUint> = LazyLock::new(|| {
+        let (p, q) = primes();
+        let one = BigUint::from(1_u8);
+        BigUint::from(65_537_u32)
+            .modinv(&((p - &one) * (q - &one)))
+            .unwrap()
+    });
+    let signature = BigUint::from_bytes_be(block)
+        .modpow(&D, &rsa_modulus())
+        .to_bytes_be();
+    [vec![0; 256 - signature.len()], signature].concat()
+}
+
+impl EcdsaCurve {
+    /// The order of the group (FIPS 186-4, D.1.2).
+    fn order(self) -> BigUint {
+        let digits: &[u8] = match self {
+            Self::P256 => b"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+            Self::P384 => {
+                b"ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973"
+            }
+            Self::P521 => {
+                b"1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
+            }
+        };
+        BigUint::parse_bytes(digits, 16).unwrap()
+    }
+
+    /// The coordinates of the base point (FIPS 186-4, D.1.2): the public key of the private key one.
+    fn coordinates(self) -> [&'static str; 2] {
+        match self {
+            Self::P256 => [
+                "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+                "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+            ],
+            Self::P384 => [
+                "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+                "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
+            ],
+            Self::P521 => [
+                "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66",
+                "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650",
+            ],
+        }
+    }
+
+    /// The base point, uncompressed (SEC 1, 2.3.3).
+    pub(crate) fn point(self) -> Vec<u8> {
+        let [x, y] = self.coordinates();
+        let digits = format!("04{x}{y}");
+        BigUint::parse_bytes(digits.as_bytes(), 16)
+            .unwrap()
+            .to_bytes_be()
+    }
+
+    /// The test key's `SubjectPublicKeyInfo`.
+    pub(crate) fn info(self) -> Vec<u8> {
+        let curve = match self {
+            Self::P256 => "1.2.840.10045.3.1.7",
+            Self::P384 => "1.3.132.0.34",
+            Self::P521 => "1.3.132.0.35",
+        };
+        ec_info(curve, &self.point())
+    }
+
+    /// ECDSA (FIPS 186-5, 6.4.1) with one as the key and as the number that is used once: s is z + r.
+    fn sign(self, digest: &[u8]) -> Vec<u8> {
+        let order = self.order();
+        let [x, _] = self.coordinates();
+        let r = BigUint::parse_bytes(x.as_bytes(), 16).unwrap() % &order;
+        let surplus = (u64::try_from(digest.len()).unwrap() * 8).saturating_sub(order.bits());
+        let z = BigUint::from_bytes_be(digest) >> surplus;
+        let s = (z + &r) % order;
+        sequence(&[&integer(&r), &integer(&s)])
     }
 }
 
@@ -160,6 +309,7 @@ pub(crate) struct Shape {
     pub(crate) key: Vec<u8>,
     pub(crate) extensions: Vec<Vec<u8>>,
     pub(crate) hash: Hash,
+    pub(crate) signing: Signing,
     /// The signature algorithm outside, if it differs from the one inside.
     pub(crate) outer_hash: Option<Hash>,
 }
@@ -177,6 +327,7 @@ impl Default for Shape {
             key: rsa_info(&rsa_modulus(), 65_537),
             extensions: Vec::new(),
             hash: Hash::Sha256,
+            signing: Signing::Pkcs1,
             outer_hash: None,
         }
     }
@@ -186,7 +337,7 @@ impl Shape {
     /// The certificate's DER.
     pub(crate) fn der(&self) -> Vec<u8> {
         let tbs = self.tbs();
-        let signature = self.hash.sign(&tbs);
+        let signature = self.signing.sign(self.hash, &tbs);
         self.put_together(&tbs, &signature)
     }
 
@@ -196,7 +347,7 @@ impl Shape {
     }
 
     fn put_together(&self, tbs: &[u8], signature: &[u8]) -> Vec<u8> {
-        let outer = self.outer_hash.unwrap_or(self.hash).algorithm();
+        let outer = self.signing.algorithm(self.outer_hash.unwrap_or(self.hash));
         sequence(&[tbs, &outer, &bits(signature)])
     }
 
@@ -210,7 +361,7 @@ impl Shape {
         sequence(&[
             version.as_deref().unwrap_or_default(),
             &element(2, &self.serial),
-            &self.hash.algorithm(),
+            &self.signing.algorithm(self.hash),
             &self.issuer,
             &sequence(&[&self.not_before, &self.not_after]),
             &self.subject,

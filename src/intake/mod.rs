@@ -16,6 +16,7 @@ mod name;
 mod pem;
 mod public_key;
 mod signature;
+mod small_factor;
 mod tlv;
 mod weak;
 

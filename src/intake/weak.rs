@@ -3,6 +3,7 @@
 use num_bigint::BigUint;
 
 use super::public_key::RsaKey;
+use super::small_factor::small_factor;
 
 /// Fewer bits can be factored, or soon; more make logins slow and are nobody's real key.
 const BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -29,6 +30,11 @@ pub(super) fn weakness(key: &RsaKey) -> Option<String> {
         return Some(
             "RSA with an exponent that encrypts nothing (it must be odd and at least 3)".to_owned(),
         );
+    }
+    if let Some(factor) = small_factor(&key.modulus) {
+        return Some(format!(
+            "RSA with a modulus that {factor} divides: it is damaged or made up"
+        ));
     }
     if has_roca_fingerprint(&key.modulus) {
         return Some("this key has the ROCA flaw (CVE-2017-15361) and can be computed".to_owned());
@@ -59,11 +65,13 @@ fn has_roca_fingerprint(modulus: &BigUint) -> bool {
 
 /// Fermat's factorisation: n = a² − b² with a just above √n if its two primes are close.
 fn has_close_primes(modulus: &BigUint) -> bool {
-    let mut first = modulus.sqrt();
-    if &first * &first < *modulus {
-        first += 1_u8;
-    }
-    let difference = &first * &first - modulus;
+    let (root, square) = square_root(modulus);
+    let (first, difference) = if square == *modulus {
+        (root, BigUint::ZERO)
+    } else {
+        let grown = square + 2_u8 * &root + 1_u8;
+        (root + 1_u8, grown - modulus)
+    };
     let (first_residue, difference_residue) = (residue(&first, SIEVE), residue(&difference, SIEVE));
     // (first + k)² − n = difference + k (2 first + k): its residue says whether the number itself is worth a look.
     (0..FERMAT_ROUNDS).any(|k| {
@@ -71,6 +79,29 @@ fn has_close_primes(modulus: &BigUint) -> bool {
         may_be_square(u64::from(difference_residue) + grown)
             && is_square(&(&difference + k * (2_u8 * &first + k)))
     })
+}
+
+/// The root of a number, rounded down, and the root's square.
+///
+/// The root of the number's upper half has half of the digits right, and one step of Newton's method all of them, or one
+/// too many: by Newton's method alone, as `BigUint::sqrt` has it, RSA 8192 takes five times as long.
+fn square_root(number: &BigUint) -> (BigUint, BigUint) {
+    /// Below this many bits the step from the half may be a long way off.
+    const SHORT: u64 = 128;
+    let mut root = if number.bits() <= SHORT {
+        number.sqrt()
+    } else {
+        let shift = number.bits() / 4;
+        let near = square_root(&(number >> (2 * shift))).0 << shift;
+        // The mean of two numbers whose product is n is never below √n.
+        (number / &near + near) >> 1_u8
+    };
+    let mut square = &root * &root;
+    while square > *number {
+        square -= 2_u8 * &root - 1_u8;
+        root -= 1_u8;
+    }
+    (root, square)
 }
 
 /// Most numbers are told from squares by their residues modulo this, much cheaper than by a root.
@@ -103,8 +134,7 @@ const fn squares(modulus: u128) -> u128 {
 }
 
 fn is_square(number: &BigUint) -> bool {
-    let root = number.sqrt();
-    &root * &root == *number
+    square_root(number).1 == *number
 }
 
 fn residue(number: &BigUint, modulus: u32) -> u32 {
@@ -129,7 +159,16 @@ mod tests {
 
     /// An odd number of exactly so many bits, without a flaw.
     fn modulus(bits: u32) -> BigUint {
-        power(bits - 1) + power(bits / 3) + power(bits / 5) + 1_u8
+        let mut modulus = power(bits - 1) + power(bits / 3) + power(bits / 5) + 1_u8;
+        while small_factor(&modulus).is_some() {
+            modulus += 2_u8;
+        }
+        modulus
+    }
+
+    /// A published modulus.
+    fn published(digits: &[&str]) -> BigUint {
+        BigUint::parse_bytes(digits.concat().as_bytes(), 16).unwrap()
     }
 
     #[test]
@@ -213,6 +252,120 @@ mod tests {
         assert!(has_roca_fingerprint(&flawed));
         assert!(!has_roca_fingerprint(&(flawed + 2_u8)));
         assert!(!has_roca_fingerprint(&forge::rsa_modulus()));
+    }
+
+    #[test]
+    fn published_keys_with_the_roca_flaw_are_known() {
+        // roca-detect 1.2.12, roca/tests/data: mod03.txt and mod09.txt have the flaw, mod04.txt and mod05.txt have not.
+        let flawed = [
+            published(&[
+                "9dcd7420e420c270a68060eb8b5aa7457a9f6648f86fafed2775cc1f79ae962f1e63f1b9e51c55f9ea6fdc7332e9b005",
+                "8c9ff2eb1fc89855029cf6aafe21e689feb38ac9ffb12f1ce371bb5d0e9aae64161abce74b4244bf68f1edb4411f756a",
+                "097c8929c14740245ea355f8332d1aa36bb50c7dcb4505da8de02e4e53d38f8df06097da7524df0df93db48eac8cc4af",
+                "2d3a16257eb2b2adca6ba464e5974fa92550d31b1babf161e7692d00b86e3dd886ecab4abfbe1a8f8cc263ff4af55cdb",
+                "45f4249a5193925f5e983d762f0b6800943eb0267b08f42ed311ce1f5c86eacbc8ce4d3cb7a2fee1ef5641423a1cf411",
+                "4e5ecf50034a60a412523af9e6f4aa11",
+            ]),
+            published(&[
+                "c39a928060db513091b604eadad719ed94e246de8fe15fb76efab5cfabbc3fc5486fe2ef2a5a5a8472f0c5be089edec0",
+                "71fb284df4467fa1fa6c8f0b013d3173fe636744666289bf67b5c998c87b59015d94bb9c20d30a70cfe275e42fd3c6f4",
+                "4d4c5252f9c6b6803f92afd928153bdb90ef08ede934c076f33543f9a1c362130929b9a1324c5ebee6831c251c48a7de",
+                "e24d75ac538ce9a58d7ff09c12a5d772b6c33f4265a4e4830bd73ad221d24d4d3f092e24279c15fc1d10ca69561f4f07",
+                "1313c86b11ab36a5dd28df392f581834eecfdc9e183a466198e33cf01d273bd41d4b7e288cc66f24eba04676bd2090f6",
+                "f73830336a317bc2d423b558b9d8f632e12af7b0e7fc9bdb69282e81fdf41a68cf4e85f01fc343dfe52a3ad01f67459d",
+                "380165159e1209ef1ce4ecd26648e061faf0896551f7f1f92d6b6a19af0ab7f1f092d7e168bcec0ee478b8618489a896",
+                "7a71e5e0a5c197662d8e9756f090a177109d4a34ae20a18c5629efea5ca66623960fc325f779cdae891a7ec051f00e83",
+                "7b8f2fb9fd19f6a35832ca0e5ce8375972c42a308f7d5ca0434022c131874087e826ed737994e46fbe44f5f1e908934f",
+                "6033e6851ebd05447dddbaa51c0671849cafd3a503cdc150101914edf33b140c168c3dbea4791e74ea619ab1b31c9069",
+                "1de1d425b746b222a2b26ed54222cbcaf27a054f9f66f77be6466198c33e37dd",
+            ]),
+            // badkeys, tests/data/rsa-roca.key.
+            published(&[
+                "9132ad211fcc0dfb4dae48326ac864c227e4b394b09bd1c4930e197028a3c907694d2b489e4f69754aeae338c6ead939",
+                "c57f406985cbbb8edf9a2055cc2946bc05d365ba67e896c6d4811152cfa2d290514f90b352eeef27feb72fbd8dcd5bc9",
+                "15a4f4494139cc1ca10a3244fa97e53275f57b5529b4e767379007798e112a4ba056c7b75cedb132cdf21f7bd3c9976d",
+                "9da38815153477a13b3ebb2046d100a851dc00698f530d19396f00fbef2c4bf1659ebc4c7fd9556b5ffc93f03ca2d3df",
+                "acd222a5f028ab430a27ea31136c0c2f50c3c481931a635a37780f00d2727ae71aee9b40f8d1aae68535c77a56317812",
+                "beb5525d4a28364f31224acac52cf72d",
+            ]),
+        ];
+        for modulus in flawed {
+            let found = weakness_of(modulus, 65537).unwrap();
+            assert!(found.contains("CVE-2017-15361"), "{found}");
+        }
+        let sound = [
+            published(&[
+                "af659676197f1db06da7ac111a0a0ec175b8b7ef07192ffcd1f6b854c327785f1a7fd3db7da45cd4a31b2b2e5ce0d823",
+                "a68e28c8adf1747316becce1fe5768064039ad2062260c8d1a34e0586dce9bc13090fcc9fb8b8b2c08ed3ae8d61b2981",
+                "8a669689a7d9c1dab053b557fb8d3f9c44faad3e18c55e739b00d3c9126558bc8e980cd2af377126ef5b1374136774b8",
+                "bd370e3c1c149db395c8f99696b628b105946fea20106fe24d103ac062661a9248e8c3f628e00b308d33953aabe55513",
+                "2e218e74ef4b578716b4fe7cf340e8e604a319bf6e9951e1942601d34291032db54999d09e5d036dde3544ad35256bbb",
+                "97d5e3fffd38166c21eae9199548853b",
+            ]),
+            published(&[
+                "ba68fc5fbb606c4d428ab98b355d66214db4f7e475b5f7ffddc349c73f7d659965121ab16a4014e6c465c111d8502058",
+                "53d113f712127e4a230aa97f481eed6410f6c345f48e25fb81c42ec6815dc35cdd839e0de91fb2bec848d0910fa77e2c",
+                "31f99ec9bcc7ed167812bd724318b0adf492d6b47c5ce050184e877ea64045f9501bf70569cffd102db7299f49e9c002",
+                "22af9115d0aada967dfe759b7e4576e85c3a4ff594039231b90b448b90c3236083bcf819bc318d53a2018ec9b401f102",
+                "ba9ee13dde592a42b032df136689d9c5619db55d519853a422d3100624d2d9e478218375f460c26930eda8cd0d947e58",
+                "ffe9b7be2445356deaed988223e3ed1d",
+            ]),
+        ];
+        for modulus in sound {
+            assert_eq!(weakness_of(modulus, 65537), None);
+        }
+    }
+
+    #[test]
+    fn published_keys_with_close_primes_are_known() {
+        // badkeys, tests/data, of what CVE-2022-26320 is about: rsa-fermat.crt, found in round 27, and
+        // rsa-fermat-hexmodulus.txt, found in the first.
+        for modulus in [
+            published(&[
+                "c5cd5088d843e77685b0a4833bccd18c2e73d18c40a731d91eaf313cc3b8ef50fb588475b4cdc87b041ac3f4e55631ce",
+                "585eeca772d6c3f2f91265ef4654e0c570fa2a93d010ee2f80de0f52df937baa4cbee2c40d13fc75f3d6ff52fd5b982b",
+                "477fd970a9b9c4ad7daf519f3c56991e8da71d7614b0ccdf150789bd8b816dbe97710dc9de8eedbfa524db6cb7bd0847",
+                "ab0829cbf986b8ae000b9453eda80ad3eac7edcb87b882d0fa188e45f31c7cc580de518a44ec74decc51bc3ba68ae021",
+                "032188da252ec6dce3a8c4bcf30179622dd62b27f542192a9cc58ab46a61fc95e80ad0c43bbb3b8f9e7453151fd00238",
+                "bcebe884b556e6d0928e02daaf29ba5f",
+            ]),
+            published(&[
+                "e36099d4b2fbf4b58d6a19bb57fc3443f67d86c759169ae8038d46ec28e0256a6730e95f7f9da57c81cd3567b0da5a71",
+                "6fec1a5f15e56c3731075f5351dcbab32b16050c3d72b5ee6c1408aa0f8ce34fa3ef9c6962f4e75b6512af8706551d28",
+                "19ac900224e4108d24b89f37580853a73aec654f90763d70e5a36fa7d1cbbeed927ab004b7471fa3fb71c91feeeaff9e",
+                "1ef464f9913b84f8da37a8d356950d00019d6701fc749da72b5b88d48a6998ebcc096a4bc711ffbe6b89627683c14e14",
+                "fa0ca26a17c228c067295ff8117cc7095537c275e6996e1dc1452cb7f51240364e81841f5bb7df604df747bf774d269f",
+                "38a35bf93402a08561ff89e0c43d2f97",
+            ]),
+        ] {
+            let found = weakness_of(modulus, 65537).unwrap();
+            assert!(found.contains("so close that"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_modulus_has_no_small_factor() {
+        let sound = forge::rsa_modulus();
+        assert_eq!(weakness_of(sound.clone(), 65537), None);
+        assert_eq!(
+            weakness_of(sound * 31_u8, 65537).as_deref(),
+            Some("RSA with a modulus that 31 divides: it is damaged or made up")
+        );
+    }
+
+    #[test]
+    fn a_root_is_the_largest_number_whose_square_is_no_larger() {
+        let numbers = (1..40_u32).map(|it| power(it * 50) / 3_u8 + it);
+        let around = [power(2048), power(4096), power(8192), power(1001).pow(2)];
+        let around = around
+            .into_iter()
+            .flat_map(|it| [&it - 1_u8, it.clone(), it + 1_u8]);
+        let forged = [forge::rsa_modulus(), modulus(8192), BigUint::ZERO];
+        for number in numbers.chain(around).chain(forged) {
+            let (root, square) = square_root(&number);
+            assert_eq!(root, number.sqrt(), "{number}");
+            assert_eq!(square, &root * &root, "{number}");
+        }
     }
 
     #[test]

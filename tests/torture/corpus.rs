@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use num_bigint::BigUint;
 
 use crate::chance::Chance;
-use crate::forge::{self, Hash, Shape};
+use crate::forge::{self, EcdsaCurve, Hash, Shape, Signing};
 
 /// Certificates in DER of every shape, always the same ones. Most are issued by another: what is damaged in a
 /// certificate that signs itself shows by its signature.
@@ -84,10 +84,23 @@ fn made() -> Vec<Vec<u8>> {
             ..Shape::default()
         }
         .unsigned(),
+        Shape {
+            hash: Hash::Sha384,
+            signing: Signing::Pss(48),
+            ..Shape::default()
+        }
+        .der(),
+        Shape {
+            key: EcdsaCurve::P384.info(),
+            hash: Hash::Sha512,
+            signing: Signing::Ecdsa(EcdsaCurve::P384),
+            ..Shape::default()
+        }
+        .der(),
         issued.unsigned(),
         many.unsigned(),
         encrypting.unsigned(),
-        with_key(p521()).unsigned(),
+        with_key(EcdsaCurve::P521.info()).unsigned(),
         with_key(off_curve("1.2.840.10045.3.1.7", 32)).unsigned(),
         with_key(forge::rsa_info(&(BigUint::from(1_u8) << 1023), 3)).unsigned(),
         with_key(forge::sequence(&[
@@ -101,12 +114,4 @@ fn made() -> Vec<Vec<u8>> {
         }
         .unsigned(),
     ]
-}
-
-/// The base point of P-521 (FIPS 186-4, D.1.2.5).
-fn p521() -> Vec<u8> {
-    let x = "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66";
-    let y = "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650";
-    let point = BigUint::parse_bytes(format!("04{x}{y}").as_bytes(), 16).unwrap();
-    forge::ec_info("1.3.132.0.35", &point.to_bytes_be())
 }

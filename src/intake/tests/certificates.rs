@@ -2,12 +2,13 @@
 
 use num_bigint::BigUint;
 use rcgen::{
-    CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
+    CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    PKCS_ECDSA_P521_SHA256, PKCS_ECDSA_P521_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519,
 };
 
 use super::*;
 use crate::domain::KeyAlgorithm;
-use crate::intake::forge::{self, Hash};
+use crate::intake::forge::{self, EcdsaCurve, Hash, Signing};
 
 #[test]
 fn the_clock_plays_no_part() {
@@ -229,7 +230,7 @@ fn the_three_nist_curves_are_accepted() {
         assert_eq!(accepted(der).certificates[0].key(), key);
     }
     let p521 = Shape {
-        key: forge::ec_info(P521, &generator()),
+        key: EcdsaCurve::P521.info(),
         issuer: forge::name("ca"),
         ..Shape::default()
     };
@@ -241,14 +242,6 @@ fn the_three_nist_curves_are_accepted() {
 
 const P521: &str = "1.3.132.0.35";
 
-/// The base point of P-521 (FIPS 186-4, D.1.2.5).
-fn generator() -> Vec<u8> {
-    let x = "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66";
-    let y = "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650";
-    let number = BigUint::parse_bytes(format!("04{x}{y}").as_bytes(), 16).unwrap();
-    number.to_bytes_be()
-}
-
 #[test]
 fn points_off_the_curve_are_refused() {
     let with_point = |curve: &str, point: &[u8]| {
@@ -259,12 +252,12 @@ fn points_off_the_curve_are_refused() {
         }
         .unsigned()
     };
-    let mut off = generator();
+    let mut off = EcdsaCurve::P521.point();
     *off.last_mut().unwrap() ^= 1;
     refuses(with_point(P521, &off), Reason::KeyType, "not on the curve");
     refuses(with_point(P521, &[0]), Reason::KeyType, "point at infinity");
     refuses(
-        with_point(P256, &generator()),
+        with_point(P256, &EcdsaCurve::P521.point()),
         Reason::KeyType,
         "another length",
     );
@@ -398,22 +391,140 @@ fn signature_algorithms_are_judged() {
     );
 }
 
+/// It is accepted with nothing to remark but this, and refused with one bit of it flipped: in its name, or in its signature.
+#[track_caller]
+fn is_verified(shape: &Shape, expected: &[Remark]) {
+    let der = shape.der();
+    let name = format!("{:?} over {:?}", shape.signing, shape.hash);
+    assert_eq!(accepted(&der).certificates[0].remarks(), expected, "{name}");
+    let serial = der.windows(5).position(|it| it == [2, 3, 1, 2, 3]).unwrap();
+    for at in [serial + 4, der.len() - 1] {
+        let mut flipped = der.clone();
+        flipped[at] ^= 1;
+        refuses(
+            &flipped,
+            Reason::Signature,
+            "its own signature does not fit",
+        );
+    }
+}
+
+const HASHES: [Hash; 5] = [
+    Hash::Sha1,
+    Hash::Sha224,
+    Hash::Sha256,
+    Hash::Sha384,
+    Hash::Sha512,
+];
+
 #[test]
-fn a_self_signature_over_p521_is_accepted_unverified() {
-    let shape = Shape {
-        key: forge::ec_info(P521, &generator()),
-        hash: Hash::EcdsaSha512,
+fn a_self_signature_by_ecdsa_is_verified_over_any_digest() {
+    for curve in [EcdsaCurve::P256, EcdsaCurve::P384, EcdsaCurve::P521] {
+        for hash in HASHES {
+            let shape = Shape {
+                key: curve.info(),
+                signing: Signing::Ecdsa(curve),
+                hash,
+                ..Shape::default()
+            };
+            let expected: &[Remark] = match hash {
+                Hash::Sha1 => &[Remark::Sha1Signature],
+                _ => &[],
+            };
+            is_verified(&shape, expected);
+        }
+    }
+}
+
+#[test]
+fn a_self_signature_that_another_library_made_over_p521_is_verified() {
+    for algorithm in [
+        &PKCS_ECDSA_P521_SHA256,
+        &PKCS_ECDSA_P521_SHA384,
+        &PKCS_ECDSA_P521_SHA512,
+    ] {
+        let pair = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = CertificateParams::default().self_signed(&pair).unwrap();
+        let accepted = accepted(certificate.der());
+        assert_eq!(accepted.certificates[0].key(), KeyAlgorithm::P521);
+        assert_eq!(
+            accepted.certificates[0].remarks(),
+            [Remark::LongValidity],
+            "and nothing else"
+        );
+        let mut flipped = certificate.der().to_vec();
+        *flipped.last_mut().unwrap() ^= 1;
+        refuses(
+            &flipped,
+            Reason::Signature,
+            "its own signature does not fit",
+        );
+    }
+}
+
+#[test]
+fn a_self_signature_by_rsa_is_verified_over_the_usual_digests() {
+    let with = |hash| Shape {
+        hash,
         ..Shape::default()
     };
-    assert_eq!(
-        accepted(shape.unsigned()).certificates[0].remarks(),
-        [Remark::UnverifiedSignature]
-    );
-    let mismatch = Shape {
-        key: forge::ec_info(P521, &generator()),
+    is_verified(&with(Hash::Sha1), &[Remark::Sha1Signature]);
+    for hash in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+        is_verified(&with(hash), &[]);
+    }
+}
+
+#[test]
+fn a_self_signature_by_rsassa_pss_is_verified_with_any_salt() {
+    for hash in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+        let length = u8::try_from(hash.digest(b"").len()).unwrap();
+        // None, the one that PKCS #1 names if nothing is said, the digest's own length, and OpenSSL's: as long as it may be.
+        for salt in [0, 20, length, 254 - length] {
+            let shape = Shape {
+                signing: Signing::Pss(salt),
+                hash,
+                ..Shape::default()
+            };
+            is_verified(&shape, &[]);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_verified_here_is_accepted_with_a_remark() {
+    let unverified = |signing, hash, expected: &[Remark]| {
+        let shape = Shape {
+            signing,
+            hash,
+            ..Shape::default()
+        };
+        let mut flipped = shape.der();
+        *flipped.last_mut().unwrap() ^= 1;
+        for der in [shape.der(), flipped] {
+            let accepted = accepted(der);
+            assert_eq!(accepted.certificates[0].remarks(), expected, "{hash:?}");
+        }
+    };
+    let unknown = [Remark::UnverifiedSignature];
+    unverified(Signing::Pkcs1, Hash::Sha224, &unknown);
+    unverified(Signing::Pss(28), Hash::Sha224, &unknown);
+    let old = [Remark::Sha1Signature, Remark::UnverifiedSignature];
+    unverified(Signing::Pss(20), Hash::Sha1, &old);
+}
+
+#[test]
+fn a_signature_of_another_kind_than_the_key_is_refused() {
+    let rsa_by_ecdsa = Shape {
+        key: EcdsaCurve::P521.info(),
         ..Shape::default()
     };
-    refuses(mismatch.unsigned(), Reason::Signature, "does not fit");
+    let ecdsa_by_rsa = Shape {
+        signing: Signing::Ecdsa(EcdsaCurve::P256),
+        ..Shape::default()
+    };
+    for shape in [rsa_by_ecdsa, ecdsa_by_rsa] {
+        refuses(shape.der(), Reason::Signature, "does not fit");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench first_look [-- WORD]` measures the contents whose name has the word in it. Times depend on the
 //! machine and on what else it does, so each comes with the time of the processors, and with a floor of the same run, on
-//! as many threads: reading the files with their SHA-256, and verifying every signature once, by ring and nothing else.
+//! as many threads: reading the files with their SHA-256, and verifying every signature once, by AWS-LC and nothing else.
 //!
 //! What to expect: a full directory of the keys that identity providers make (P-256, RSA 2048 to 4096) takes less than
 //! four seconds of processors, so less than two on two idle cores. Rarer keys take what their verification takes, which
@@ -31,13 +31,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+    VerificationAlgorithm,
+};
 use rcgen::{
     CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
     SerialNumber, SigningKey,
-};
-use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
-    VerificationAlgorithm,
 };
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};
