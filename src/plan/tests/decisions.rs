@@ -379,10 +379,7 @@ fn a_deny_and_its_end_do_not_bring_back_what_was_removed() {
     let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 300));
     world.file("ab.pem", &[&a, &b]);
     world.pass();
-    world.rows.retain(|it| it.certificate() != Some(&a));
-    world.pass();
-    world.sleep(4 * MINUTE);
-    world.pass();
+    world.lose(&a);
     world.decide(Decision::Restore, &a).unwrap();
     world.fate = crate::plan::testing::Fate::NotDone;
     world.pass();
@@ -456,10 +453,7 @@ fn a_removed_certificate_is_restored_without_a_file() {
     let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
     world.file("ab.pem", &[&a, &b]);
     world.pass();
-    world.rows.retain(|it| it.certificate() != Some(&a));
-    world.pass();
-    world.sleep(4 * MINUTE);
-    world.pass();
+    world.lose(&a);
     assert_eq!(world.state(&a), "removed");
     world.files.clear();
     world.file("b.pem", &[&b]);
@@ -475,10 +469,7 @@ fn a_restore_that_is_taken_back_in_time_changes_nothing() {
     let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
     world.file("ab.pem", &[&a, &b]);
     world.pass();
-    world.rows.retain(|it| it.certificate() != Some(&a));
-    world.pass();
-    world.sleep(4 * MINUTE);
-    world.pass();
+    world.lose(&a);
     world.pause(true);
     world.decide(Decision::Restore, &a).unwrap();
     world.pass();
@@ -495,10 +486,7 @@ fn what_was_removed_and_is_over_can_be_forgotten_so_that_its_key_may_come_again(
     let (a, b) = (certificate("a", "k1", 30), certificate("b", "k2", 400));
     world.file("ab.pem", &[&a, &b]);
     world.pass();
-    world.rows.retain(|it| it.certificate() != Some(&a));
-    world.pass();
-    world.sleep(4 * MINUTE);
-    world.pass();
+    world.lose(&a);
     assert_eq!(world.decide(Decision::Forget, &a), Err(Refusal::Away));
     world.sleep(31 * DAY);
     let again = certificate("again", "k1", 500);

@@ -263,10 +263,7 @@ fn the_key_of_a_removed_certificate_comes_not_back_in_a_new_wrapper() {
     world.file("a.pem", &[&stolen]);
     world.file("b.pem", &[&other]);
     world.pass();
-    world.rows.retain(|it| it.certificate() != Some(&stolen));
-    world.pass();
-    world.sleep(4 * MINUTE);
-    world.pass();
+    world.lose(&stolen);
     let wrapped = certificate("again", "stolen", 900);
     world.file("c.pem", &[&wrapped]);
     world.pass();
@@ -326,10 +323,7 @@ fn a_listing_beats_a_removal() {
         .find(|it| it.certificate() == Some(&a))
         .cloned()
         .unwrap();
-    world.rows.retain(|it| it.certificate() != Some(&a));
-    world.pass();
-    world.sleep(4 * MINUTE);
-    world.pass();
+    world.lose(&a);
     assert_eq!(world.state(&a), "removed");
     world.rows.push(row);
     world.pass();
