@@ -290,15 +290,16 @@ fn in_run(run: &[u8], decoded: &mut Vec<u8>) -> Option<(Kind, usize)> {
     })
 }
 
+/// `decoded` has room for all of it: it never grows.
 fn decode(digits: &[u8], decoded: &mut Vec<u8>) {
+    let (groups, rest) = digits.as_chunks::<4>();
     decoded.clear();
-    let mut groups = digits.chunks_exact(4);
-    for group in &mut groups {
-        if let [a, b, c, d] = group {
-            decoded.extend_from_slice(&[(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d]);
-        }
+    decoded.resize(3 * groups.len(), 0);
+    let (places, _) = decoded.as_chunks_mut::<3>();
+    for (place, [a, b, c, d]) in places.iter_mut().zip(groups) {
+        *place = [(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d];
     }
-    match groups.remainder() {
+    match rest {
         [a, b] => decoded.push((a << 2) | (b >> 4)),
         [a, b, c] => decoded.extend_from_slice(&[(a << 2) | (b >> 4), (b << 4) | (c >> 2)]),
         _ => {}
@@ -335,7 +336,7 @@ fn sextets() -> &'static [u8; 256] {
     &TABLE
 }
 
-fn table_of(value: impl Fn(u8) -> u8) -> [u8; 256] {
+pub(super) fn table_of(value: impl Fn(u8) -> u8) -> [u8; 256] {
     let mut next = 0_u8;
     [(); 256].map(|()| {
         let byte = next;
@@ -344,7 +345,7 @@ fn table_of(value: impl Fn(u8) -> u8) -> [u8; 256] {
     })
 }
 
-fn lookup(table: &[u8; 256], byte: u8) -> u8 {
+pub(super) fn lookup(table: &[u8; 256], byte: u8) -> u8 {
     table.get(usize::from(byte)).copied().unwrap_or_default()
 }
 

@@ -86,7 +86,7 @@ fn has_close_primes(modulus: &BigUint) -> bool {
 /// The root of the number's upper half has half of the digits right, and one step of Newton's method all of them, or one
 /// too many: by Newton's method alone, as `BigUint::sqrt` has it, RSA 8192 takes five times as long.
 fn square_root(number: &BigUint) -> (BigUint, BigUint) {
-    /// Below this many bits the step from the half may be a long way off.
+    /// So few bits are two machine words, which have a root of their own.
     const SHORT: u64 = 128;
     let mut root = if number.bits() <= SHORT {
         number.sqrt()

@@ -60,6 +60,7 @@ const HOMES: &[(&str, &str)] = &[
     ("prometheus", "adapter/metrics"),
     ("sd_notify", "adapter/systemd"),
     ("tracing_subscriber", "adapter/log"),
+    ("aws_lc_rs", "intake"),
     ("x509_parser", "intake"),
     ("x509_cert", "intake"),
     ("clap", "cli"),

@@ -51,6 +51,12 @@ fn made() -> Vec<Vec<u8>> {
     let off_curve = |curve: &str, length: usize| {
         forge::ec_info(curve, &[&[4][..], &vec![9; 2 * length]].concat())
     };
+    let by_ecdsa = |curve: EcdsaCurve, hash| Shape {
+        key: curve.info(),
+        hash,
+        signing: Signing::Ecdsa(curve),
+        ..Shape::default()
+    };
     let many = Shape {
         extensions: (0..40)
             .map(|it| forge::extension(&format!("1.2.3.{it}"), false, &[5, 0]))
@@ -90,13 +96,8 @@ fn made() -> Vec<Vec<u8>> {
             ..Shape::default()
         }
         .der(),
-        Shape {
-            key: EcdsaCurve::P384.info(),
-            hash: Hash::Sha512,
-            signing: Signing::Ecdsa(EcdsaCurve::P384),
-            ..Shape::default()
-        }
-        .der(),
+        by_ecdsa(EcdsaCurve::P256, Hash::Sha224).der(),
+        by_ecdsa(EcdsaCurve::P384, Hash::Sha512).der(),
         issued.unsigned(),
         many.unsigned(),
         encrypting.unsigned(),

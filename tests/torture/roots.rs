@@ -24,8 +24,7 @@ fn every_root_of_the_browsers_gets_its_verdict() {
     let totals = lines.collect::<Vec<_>>().join("\n");
     expect_test::expect![[r#"
         6 accepted [LongValidity, EncryptionOnly, OddSerial]
-        1 accepted [LongValidity, EncryptionOnly, UnverifiedSignature]
-        69 accepted [LongValidity, EncryptionOnly]
+        70 accepted [LongValidity, EncryptionOnly]
         38 accepted [LongValidity]
         3 accepted [Sha1Signature, LongValidity, EncryptionOnly]
         1 accepted [SmallExponent, LongValidity, EncryptionOnly]"#]]

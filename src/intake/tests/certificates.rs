@@ -423,8 +423,8 @@ fn a_self_signature_by_ecdsa_is_verified_over_any_digest() {
         for hash in HASHES {
             let shape = Shape {
                 key: curve.info(),
-                signing: Signing::Ecdsa(curve),
                 hash,
+                signing: Signing::Ecdsa(curve),
                 ..Shape::default()
             };
             let expected: &[Remark] = match hash {
@@ -481,8 +481,8 @@ fn a_self_signature_by_rsassa_pss_is_verified_with_any_salt() {
         // None, the one that PKCS #1 names if nothing is said, the digest's own length, and OpenSSL's: as long as it may be.
         for salt in [0, 20, length, 254 - length] {
             let shape = Shape {
-                signing: Signing::Pss(salt),
                 hash,
+                signing: Signing::Pss(salt),
                 ..Shape::default()
             };
             is_verified(&shape, &[]);
@@ -494,8 +494,8 @@ fn a_self_signature_by_rsassa_pss_is_verified_with_any_salt() {
 fn what_cannot_be_verified_here_is_accepted_with_a_remark() {
     let unverified = |signing, hash, expected: &[Remark]| {
         let shape = Shape {
-            signing,
             hash,
+            signing,
             ..Shape::default()
         };
         let mut flipped = shape.der();
@@ -525,6 +525,32 @@ fn a_signature_of_another_kind_than_the_key_is_refused() {
     for shape in [rsa_by_ecdsa, ecdsa_by_rsa] {
         refuses(shape.der(), Reason::Signature, "does not fit");
     }
+}
+
+#[test]
+fn a_key_in_a_new_certificate_is_the_same_key_and_a_name_with_a_new_key_is_not() {
+    let of_rsa = |serial: u8, not_after: &str| Shape {
+        serial: vec![serial],
+        not_after: forge::utc(not_after),
+        ..Shape::default()
+    };
+    let first = of_rsa(1, "260101000000Z");
+    let renewed = of_rsa(2, "280101000000Z");
+    let another_key = Shape {
+        key: EcdsaCurve::P256.info(),
+        signing: Signing::Ecdsa(EcdsaCurve::P256),
+        ..of_rsa(3, "280101000000Z")
+    };
+    let bundle: String = [&first, &renewed, &another_key]
+        .map(|it| canonical_pem(&it.der()))
+        .concat();
+    let [first, renewed, another_key] = &accepted(bundle).certificates[..] else {
+        panic!("each of them is a certificate of its own");
+    };
+    assert_ne!(first.fingerprint(), renewed.fingerprint());
+    assert_eq!(first.key_id(), renewed.key_id(), "no new trust");
+    assert_eq!(renewed.subject(), another_key.subject());
+    assert_ne!(renewed.key_id(), another_key.key_id(), "new trust");
 }
 
 #[test]
