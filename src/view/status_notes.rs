@@ -12,6 +12,9 @@ use super::telling::LONGEST;
 use super::terminal::{Mark, Page, Tone};
 use super::when::clock;
 
+/// More files that may still be being written are counted.
+const MOST_WAITING: usize = 5;
+
 /// More failures than this are counted.
 const MOST_FAILURES: usize = 5;
 
@@ -124,25 +127,45 @@ pub(crate) fn note_on_folded(
             Tone::Dim,
         );
     }
-    for standing in shown() {
-        let Some(Ok(look)) = &standing.it.source.look else {
-            continue;
-        };
-        for file in &look.files {
-            if let FileVerdict::Waiting {
+    note_on_waiting(page, shown(), now);
+}
+
+/// Files that are not judged yet, as they may be half of a copy.
+fn note_on_waiting<'a>(
+    page: &mut Page,
+    shown: impl Iterator<Item = &'a Standing<'a>>,
+    now: Timestamp,
+) {
+    let waiting = |standing: &'a Standing<'a>| {
+        let look = standing
+            .it
+            .source
+            .look
+            .as_ref()
+            .and_then(|it| it.as_ref().ok());
+        let files = look.map(|it| it.files.as_slice()).unwrap_or_default();
+        files.iter().filter_map(move |file| match &file.verdict {
+            FileVerdict::Waiting {
                 until,
                 otherwise: Some(refusal),
-            } = &file.verdict
-            {
-                page.line(&format!(
-                    "  {}: {} may still be being written; refused at {} if it stays as it is ({})",
-                    standing.it.name,
-                    printable_path(&file.path),
-                    clock(*until, now),
-                    refusal.reason
-                ));
-            }
-        }
+            } => Some((standing, file, *until, refusal)),
+            _ => None,
+        })
+    };
+    let mut all = shown.flat_map(waiting);
+    for (standing, file, until, refusal) in all.by_ref().take(MOST_WAITING) {
+        page.line(&format!(
+            "  {}: {} may still be being written; refused at {} if it stays as it is ({})",
+            standing.it.name,
+            printable_path(&file.path),
+            clock(until, now),
+            refusal.reason
+        ));
+    }
+    let rest = all.count();
+    if rest > 0 {
+        let number = count(rest, "more file", "more files");
+        page.line(&format!("  … and {number} that may still be being written"));
     }
 }
 

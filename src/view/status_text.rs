@@ -336,7 +336,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::domain::{IntegrationName, Look, Reason, Refusal, Remark, SourceError};
+    use crate::domain::{FileVerdict, IntegrationName, Look, Reason, Refusal, Remark, SourceError};
     use crate::plan::retire::{Block, How};
     use crate::plan::trust::Evidence;
     use crate::plan::why::Why;
@@ -648,6 +648,43 @@ mod tests {
 
               Next comparison 10:00 UTC.
         "#]],
+        );
+    }
+
+    #[test]
+    fn of_many_half_written_files_a_few_are_named() {
+        let file = |number| {
+            let refusal = Refusal::new(Reason::Empty, "0 bytes");
+            let mut file = refused_file(&format!("{number}.pem"), refusal.clone());
+            file.verdict = FileVerdict::Waiting {
+                until: now(),
+                otherwise: Some(refusal),
+            };
+            file
+        };
+        let look = Look {
+            files: (0..1_000).map(file).collect(),
+            ..Look::default()
+        };
+        let items = vec![item(State::Trusted, &okta())];
+        check(
+            &snapshot(vec![with_look("okta", items, look)]),
+            WIDE,
+            0,
+            &expect![[r#"
+                ✓ All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.
+
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM
+                ✓ okta         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –     38d03ade.pem
+                  okta: /etc/sso-certd/certificates/0.pem may still be being written; refused at 09:14 UTC if it stays as it is (empty)
+                  okta: /etc/sso-certd/certificates/1.pem may still be being written; refused at 09:14 UTC if it stays as it is (empty)
+                  okta: /etc/sso-certd/certificates/2.pem may still be being written; refused at 09:14 UTC if it stays as it is (empty)
+                  okta: /etc/sso-certd/certificates/3.pem may still be being written; refused at 09:14 UTC if it stays as it is (empty)
+                  okta: /etc/sso-certd/certificates/4.pem may still be being written; refused at 09:14 UTC if it stays as it is (empty)
+                  … and 995 more files that may still be being written
+
+                  Next comparison 10:00 UTC.
+            "#]],
         );
     }
 

@@ -1,12 +1,13 @@
 //! One file: its stamp, and one bounded read that is of one version or of none.
 
 use std::fs::{File, Metadata};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
@@ -200,7 +201,16 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reader: &Reader) -> Opened {
         return Opened::Changing;
     }
     let content = guarded(&bytes, || (reader.judge)(&bytes, stamp.size));
-    Opened::Read(content, ContentId::of(&bytes))
+    Opened::Read(content, content_id(&bytes))
+}
+
+/// The key of every [`ContentId`].
+static CONTENT_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// `SipHash` takes eight bytes at a time and keeps none. SHA-256 would leave up to 63 bytes of the file in a buffer that
+/// nobody wipes, and they may be of a private key.
+fn content_id(bytes: &[u8]) -> ContentId {
+    ContentId::new(CONTENT_KEY.hash_one(bytes))
 }
 
 /// At most one byte more than the limit, in a buffer that is wiped and never grows.

@@ -122,7 +122,11 @@ mod tests {
             owner: String::new(),
             stamp: String::new(),
             changed: Timestamp::from_secs(0),
-            content: (!content.is_empty()).then(|| ContentId::of(content.as_bytes())),
+            content: match content {
+                "" => None,
+                "one" => Some(ContentId::new(1)),
+                _ => Some(ContentId::new(2)),
+            },
             verdict,
         }
     }
