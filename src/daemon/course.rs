@@ -244,7 +244,7 @@ impl<H: Hands> Course<'_, H> {
         let settled = settle(&mut book, rows, &reads, delivery, is_skewed, asked);
         let entries = settled.map_err(|Unreachable| {
             let text = "everything we know of it is gone at once, and SendGrid answers 404 for each: is it the right \
-                        account and integration_id?";
+                        account and integration_id? If it is, upload one of its certificates there by hand";
             Halt::Missing(text.to_owned())
         })?;
         book.tidy(&self.hands.now(), is_skewed);

@@ -278,6 +278,7 @@ impl Nursery<'_> {
             requests,
         };
         let worker = Worker {
+            life: self.life,
             link,
             subjects,
             mailbox,
@@ -324,8 +325,9 @@ impl Nursery<'_> {
                     Some((name.clone(), mailboxes.get(account)?.clone()))
                 })
                 .collect();
+            let wakes = self.life == Life::Daemon;
             let wake = move |name: &IntegrationName, trigger| {
-                if let Some(mailbox) = accounts.get(name) {
+                if let Some(mailbox) = accounts.get(name).filter(|_| wakes) {
                     mailbox.wake(name, trigger);
                 }
             };

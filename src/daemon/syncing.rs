@@ -91,5 +91,5 @@ async fn wait_for_each(worker: &Entrance, shared: &Shared, names: &[IntegrationN
         };
         sleep(left.clamp(Duration::from_millis(10), LOOK_AROUND)).await;
     }
-    worker.mailbox.all_ended_well(names)
+    !worker.requests.is_closed() && worker.mailbox.all_ended_well(names)
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::adapter::sendgrid::RemoteIntegration;
 use crate::daemon::decisions::{Recorded, Wish};
+use crate::daemon::generation::Life;
 use crate::daemon::halt::{PassEnd, closed_words};
 use crate::daemon::inbox::{Inbox, Trigger};
 use crate::daemon::link::Link;
@@ -145,6 +146,8 @@ impl Rehearsal {
 
 /// An account's worker.
 pub struct Worker {
+    /// Whether it wakes its integrations itself.
+    pub life: Life,
     /// The way to SendGrid.
     pub link: Link,
     /// The integrations of the account.
@@ -167,7 +170,7 @@ impl Worker {
                 return;
             }
             self.link.refresh_key();
-            if self.link.take_new_key() {
+            if self.link.take_new_key() && self.life == Life::Daemon {
                 self.wake_all(Trigger::Due);
             }
             while let Ok(request) = self.requests.try_recv() {
@@ -196,6 +199,7 @@ impl Worker {
     /// One pass of one integration, counted, and when it is due again.
     pub async fn pass(&mut self, name: &IntegrationName, trigger: Trigger) -> PassEnd {
         let Some(subject) = self.subjects.get_mut(name) else {
+            self.mailbox.lock().end(name, false);
             return PassEnd::Failed;
         };
         let started = Instant::now();

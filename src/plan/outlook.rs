@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::{Look, Timestamp, Validity};
 use crate::plan::attention::Attention;
-use crate::plan::book::Pause;
+use crate::plan::book::{Belief, Pause};
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::state::State;
 use crate::plan::why::Why;
@@ -133,10 +133,17 @@ impl Outlook {
         if inputs.look.is_some_and(|it: &Look| !it.surplus.is_empty()) {
             reasons.insert(Attention::Refused);
         }
-        // Whether a first upload arrived is known within minutes; a certificate that does not get there is no trust.
+        // Whether a first upload arrived, or what one list lacked is gone, is known within minutes; a certificate that does
+        // not get there, or stays away, is no trust.
+        let settle = inputs.policy.delivery.settle;
         let is_fresh = |it: &Item| {
             let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
-            it.state == State::Settling && belief.is_none_or(|it| it.posts <= 1)
+            let is_fresh = |it: &Belief| {
+                let missing = it.missing.as_ref();
+                let is_long = missing.is_some_and(|it| inputs.now.elapsed_since(it) > settle * 2);
+                it.posts <= 1 && !is_long
+            };
+            it.state == State::Settling && belief.is_none_or(is_fresh)
         };
         let undecided = items.iter().any(is_fresh);
         if self.trusted == 0 && !undecided {

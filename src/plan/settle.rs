@@ -9,7 +9,7 @@ use crate::plan::book::{Belief, Book, Intent, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::listing::Listing;
 use crate::plan::policy::DeliveryPolicy;
-use crate::plan::settle::elsewhere::{is_elsewhere, is_strange, miss_all};
+use crate::plan::settle::elsewhere::{doubted_until, is_elsewhere, is_strange, miss_all};
 
 mod away;
 pub(super) mod elsewhere;
@@ -139,6 +139,8 @@ pub fn settle(
     if is_elsewhere(book, &listing) {
         return miss_all(book, reads, delivery, now).map(|()| Vec::new());
     }
+    let is_strange = is_strange(book, &listing);
+    let is_doubted = doubted_until(book, &listing, delivery, now).is_some();
     let is_first_list = book.first_list.is_none();
     let view = View {
         listing: &listing,
@@ -160,18 +162,19 @@ pub fn settle(
         .map(|(fingerprint, _)| *fingerprint)
         .collect();
 
-    for (fingerprint, belief) in &mut after.beliefs {
+    let counts = |it: &Belief| !(is_doubted && matches!(it.standing, Standing::Intent(_)));
+    for (fingerprint, belief) in after.beliefs.iter_mut().filter(|(_, it)| counts(it)) {
         let only_trust =
             counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
     }
-    if !is_strange(book, &listing) {
+    if !is_strange {
         entries.extend(view.meet_strangers(&mut after));
+        let is_open = after.open_intents() > 0; // then a new unreadable row stays a suspect until the intent is settled
+        let known = |it: &&CertificateId| !is_open || book.unreadable.contains(*it);
+        after.unreadable = listing.unreadable().filter(known).cloned().collect();
     }
-    let is_open = after.open_intents() > 0; // then a new unreadable row stays a suspect until the intent is settled
-    let known = |it: &&CertificateId| !is_open || book.unreadable.contains(*it);
-    after.unreadable = listing.unreadable().filter(known).cloned().collect();
     let may_be_late = |it: &Moment| now.elapsed_since(it) < delivery.settle;
     after.patched_at = after.patched_at.filter(may_be_late);
     after.first_list.get_or_insert(now.wall);

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::plan::book::{Belief, Order, Standing, Word};
 use crate::plan::listing::Listing;
 use crate::plan::rollover::{Inputs, Item};
-use crate::plan::settle::elsewhere::{asked_again_at, is_strange};
+use crate::plan::settle::elsewhere::doubted_until;
 use crate::plan::settle::may_echo;
 use crate::plan::state::{Believed, Listed, State};
 use crate::plan::why::Why;
@@ -52,8 +52,12 @@ impl<'a> Sides<'a> {
                 .filter_map(|(fingerprint, it)| Some((it.key_id()?, *fingerprint)))
                 .collect(),
             wanted: wanted(inputs),
-            elsewhere_until: is_strange(inputs.book, &listing)
-                .then(|| asked_again_at(inputs.book, &inputs.policy.delivery, inputs.now)),
+            elsewhere_until: doubted_until(
+                inputs.book,
+                &listing,
+                &inputs.policy.delivery,
+                inputs.now,
+            ),
             may_echo: may_echo(inputs.book, &inputs.policy.delivery, inputs.now),
             listing,
             inputs,

@@ -214,7 +214,16 @@ impl World {
     }
 
     pub(crate) fn plan_with(&self, look: Option<&Look>) -> Plan {
-        let (rows, book, policy) = (self.rows.as_slice(), &self.book, &self.policy);
+        self.plan_of(look, &self.rows)
+    }
+
+    /// Plans as if the list were this one.
+    pub(crate) fn plan_by(&self, rows: &[Row]) -> Plan {
+        self.plan_of(self.look().as_ref(), rows)
+    }
+
+    fn plan_of(&self, look: Option<&Look>, rows: &[Row]) -> Plan {
+        let (book, policy) = (&self.book, &self.policy);
         plan(&Inputs {
             look,
             rows,
@@ -259,6 +268,22 @@ impl World {
         )?);
         self.book.tidy(&self.now, self.is_skewed);
         Ok(())
+    }
+
+    /// Lists and settles, and no GET is answered in a way that says something.
+    pub(crate) fn list_without_reads(&mut self) {
+        let (rows, delivery) = (&self.rows, &self.policy.delivery);
+        let ids = suspects(&self.book, rows, delivery, &self.now);
+        let reads = ids.into_iter().map(|it| (it, ReadBack::Unclear)).collect();
+        let settled = settle(
+            &mut self.book,
+            rows,
+            &reads,
+            delivery,
+            self.is_skewed,
+            &self.now,
+        );
+        self.history.extend(settled.expect("reachable"));
     }
 
     /// One whole pass; what it planned before it acted.

@@ -31,7 +31,7 @@ fn known(book: &Book) -> usize {
 /// Notes by such a list what is missing, and concludes nothing else from it.
 ///
 /// # Errors
-/// [`Unreachable`], once a row is missing for `settle` and GET says 404 for whatever was asked for.
+/// [`Unreachable`], once every row is missing for `settle` and GET says 404 for each.
 pub(super) fn miss_all(
     book: &mut Book,
     reads: &BTreeMap<CertificateId, ReadBack>,
@@ -39,11 +39,13 @@ pub(super) fn miss_all(
     now: &Moment,
 ) -> Result<(), Unreachable> {
     let is_gone = |it: &ReadBack| *it == ReadBack::NotThere;
-    let is_long = |it: &Belief| {
+    let is_long_gone = |it: &Belief| {
         let missing = it.missing.as_ref();
-        it.is_listed() && missing.is_some_and(|it| now.elapsed_since(it) >= delivery.settle)
+        let is_long = missing.is_some_and(|it| now.elapsed_since(it) >= delivery.settle);
+        is_long && it.id().is_none_or(|it| reads.get(it).is_some_and(is_gone))
     };
-    if book.beliefs.values().any(is_long) && reads.values().all(is_gone) {
+    let mut listed = book.beliefs.values().filter(|it| it.is_listed()).peekable();
+    if listed.peek().is_some() && listed.all(is_long_gone) && reads.values().all(is_gone) {
         return Err(Unreachable);
     }
     for belief in book.beliefs.values_mut().filter(|it| it.is_listed()) {
@@ -53,15 +55,19 @@ pub(super) fn miss_all(
     Ok(())
 }
 
-/// When the list is asked again before anything is sent to where nothing is known.
-pub(in crate::plan) fn asked_again_at(
+/// Until when nothing is sent to where nothing is known, and no intent is settled by what is listed there: until the
+/// list was asked again. None once it was: a GET has answered by then, or the account's gate is closed.
+pub(in crate::plan) fn doubted_until(
     book: &Book,
+    listing: &Listing<'_>,
     delivery: &DeliveryPolicy,
     now: &Moment,
-) -> Timestamp {
-    let missing = book.beliefs.values().filter_map(|it| it.missing.as_ref());
-    let ends = missing.map(|it| now.when_elapsed(it, delivery.settle));
-    ends.min()
-        .unwrap_or_else(|| now.wall.plus(delivery.settle))
-        .max(now.wall)
+) -> Option<Timestamp> {
+    let ends = |it: &Belief| match &it.missing {
+        Some(first) => now.when_elapsed(first, delivery.settle),
+        None => now.wall.plus(delivery.settle),
+    };
+    let listed = book.beliefs.values().filter(|it| it.is_listed());
+    let until = listed.map(ends).max()?;
+    (is_strange(book, listing) && until > now.wall).then_some(until)
 }

@@ -356,8 +356,12 @@ fn an_empty_list_changes_no_state_though_one_was_missed_before_the_others() {
     world.rows.retain(|it| it.certificate() != Some(&a)); // a replica that lags
     world.pass();
     world.rows.clear(); // another account
-    world.sleep(2 * MINUTE);
-    world.pass();
+    for _ in 0..2 {
+        world.sleep(2 * MINUTE);
+        world.pass();
+        let states = (world.state(&a), world.state(&b));
+        assert_eq!(states, ("settling", "settling"), "not asked about both yet");
+    }
     world.sleep(2 * MINUTE);
     assert_eq!(world.observe().unwrap_err(), Unreachable);
     world.rows = rows;
@@ -416,6 +420,58 @@ fn an_intent_is_not_settled_by_a_list_of_another_integration() {
     world.rows = rows;
     world.pass();
     assert_eq!((world.state(&lost), world.posts.len()), ("trusted", 3));
+}
+
+#[test]
+fn where_nothing_is_known_nothing_is_due_at_once() {
+    for known in [1, 2] {
+        let mut world = World::new();
+        let all = ["a", "b"].map(|it| certificate(it, it, 300));
+        let known: Vec<_> = all.iter().take(known).collect();
+        world.file("known.pem", &known);
+        world.pass();
+        world.rows.clear();
+        world.file("new.pem", &[&certificate("new", "k3", 500)]);
+        for _ in 0..4 {
+            world.list_without_reads();
+            let as_listed = world.book.as_listed();
+            for plan in [world.plan(), world.plan_by(&as_listed)] {
+                assert!(plan.due.is_none_or(|it| it > world.now.wall), "{plan:?}");
+            }
+            world.sleep(2 * MINUTE);
+        }
+        let plan = world.plan();
+        assert!(
+            plan.outlook.attention.contains(&Attention::NoTrust),
+            "{plan:?}"
+        );
+    }
+}
+
+#[test]
+fn a_list_that_lies_once_settles_no_intent_and_makes_no_row_new() {
+    let mut world = World::new();
+    let (known, lost) = (
+        certificate("known", "k1", 300),
+        certificate("lost", "k2", 400),
+    );
+    world.file("known.pem", &[&known]);
+    world.row(&certificate("garbled", "k3", 400));
+    world.rows[0].content = RowContent::Undecodable;
+    world.pass();
+    world.fate = Fate::AnswerLost;
+    world.file("lost.pem", &[&lost]);
+    let plan = world.observe().unwrap();
+    world.apply(&plan.actions[0]);
+    let rows = std::mem::take(&mut world.rows);
+    for _ in 0..3 {
+        world.sleep(MINUTE);
+        world.list_without_reads();
+    }
+    world.rows = rows;
+    world.pass();
+    assert_eq!(world.state(&lost), "trusted", "and so ours");
+    assert_eq!(world.posts.len(), 2);
 }
 
 #[test]
