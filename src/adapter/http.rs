@@ -1,19 +1,23 @@
 //! HTTP/1.1 served with bounds: connections, header size, header time and request time, on TCP and on a Unix socket.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 /// Where to listen.
@@ -23,12 +27,11 @@ pub struct HttpSettings {
     pub listen: Option<SocketAddr>,
 }
 
-/// Connections at once; a further one waits in the kernel's queue.
+/// Connections at once. A further one takes the place of the oldest that asks nothing; where all do, it waits.
 const MOST_CONNECTIONS: usize = 64;
 
-/// The longest a client may take for the head of a request. When all places are taken by clients that send none, this is
-/// how long a scrape waits for one; Prometheus gives up after ten seconds.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest a TCP connection may last: a scrape takes a moment.
 const TCP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -147,26 +150,18 @@ impl Listener {
 
 /// Serves until `stop` becomes true.
 pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     loop {
-        while connections.try_join_next().is_some() {}
-        let accepted = async {
-            if let Ok(place) = Arc::clone(&places).acquire_owned().await {
-                accept(&listener, &router, place, &mut connections).await;
-            }
+        let served = async {
+            accept(&listener, &router, &mut connections).await;
+            connections.make_room().await;
         };
         tokio::select! {
             () = raised(&mut stop) => break,
-            () = accepted => {}
+            () = served => {}
         }
     }
-    let finished = timeout(LINGER, async {
-        while connections.join_next().await.is_some() {}
-    });
-    if finished.await.is_err() {
-        connections.shutdown().await;
-    }
+    connections.end().await;
     if let Listener::Unix { path, .. } = &listener
         && let Err(error) = std::fs::remove_file(path)
     {
@@ -180,17 +175,10 @@ async fn raised(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn accept(
-    listener: &Listener,
-    router: &Router,
-    place: OwnedSemaphorePermit,
-    connections: &mut JoinSet<()>,
-) {
+async fn accept(listener: &Listener, router: &Router, connections: &mut Connections) {
     match listener {
         Listener::Tcp(listener) => match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, router.clone(), place, TCP_TIMEOUT));
-            }
+            Ok((stream, _)) => connections.begin(stream, router.clone(), TCP_TIMEOUT),
             Err(error) => pause(&error).await,
         },
         Listener::Unix { listener, uids, .. } => match listener.accept().await {
@@ -198,7 +186,7 @@ async fn accept(
                 let uid = stream.peer_cred().ok().map(|it| it.uid());
                 if let Some(uid) = uid.filter(|it| uids.contains(it)) {
                     let router = router.clone().layer(axum::Extension(Peer { uid }));
-                    connections.spawn(connection(stream, router, place, UNIX_TIMEOUT));
+                    connections.begin(stream, router, UNIX_TIMEOUT);
                 }
             }
             Err(error) => pause(&error).await,
@@ -211,20 +199,195 @@ async fn pause(error: &std::io::Error) {
     sleep(ACCEPT_PAUSE).await;
 }
 
+/// The connections under way.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    /// Oldest first.
+    seats: VecDeque<Seat>,
+}
+
+/// One connection's place.
+struct Seat {
+    task: AbortHandle,
+    /// Whether a request has come whole and is not answered yet.
+    is_asking: Arc<AtomicBool>,
+}
+
+impl Connections {
+    fn begin(
+        &mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        router: Router,
+        within: Duration,
+    ) {
+        let is_asking = Arc::<AtomicBool>::default();
+        let task = connection(stream, router, within, Arc::clone(&is_asking));
+        let task = self.tasks.spawn(task);
+        self.seats.push_back(Seat { task, is_asking });
+    }
+
+    /// Waits until one more may begin. Who only keeps a place taken gives it up, the oldest first.
+    async fn make_room(&mut self) {
+        loop {
+            while self.tasks.try_join_next().is_some() {}
+            self.seats.retain(|it| !it.task.is_finished());
+            if self.seats.len() <= MOST_CONNECTIONS {
+                return;
+            }
+            // The newest has had no time to ask.
+            let older = self.seats.iter().take(MOST_CONNECTIONS);
+            let is_idle = |it: &Seat| !it.is_asking.load(Ordering::Acquire);
+            if let Some(seat) = older.map(is_idle).position(|it| it) {
+                if let Some(seat) = self.seats.remove(seat) {
+                    seat.task.abort();
+                }
+            } else {
+                self.tasks.join_next().await;
+            }
+        }
+    }
+
+    /// Ends them all; who asks has a moment to be answered.
+    async fn end(mut self) {
+        let finished = timeout(LINGER, async {
+            while self.tasks.join_next().await.is_some() {}
+        });
+        if finished.await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
-    place: OwnedSemaphorePermit,
     within: Duration,
+    is_asking: Arc<AtomicBool>,
 ) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        is_asking.store(true, Ordering::Release);
+        let (answer, is_asking) = (router.call(request), Arc::clone(&is_asking));
+        async move {
+            let answer = answer.await;
+            is_asking.store(false, Ordering::Release);
+            answer
+        }
+    });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(16 * 1024)
         .keep_alive(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     if !matches!(timeout(within, served).await, Ok(Ok(()))) {
         tracing::trace!("A connection ended early");
     }
-    drop(place);
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// A server with an answer that comes at once, and one that waits for leave.
+    struct Server {
+        address: SocketAddr,
+        asked: Arc<Semaphore>,
+        leave: Arc<Semaphore>,
+        _stop: watch::Sender<bool>,
+        _task: JoinSet<()>,
+    }
+
+    impl Server {
+        async fn start() -> Self {
+            let listener = Listener::tcp("127.0.0.1:0".parse().unwrap()).await.unwrap();
+            let address = listener.address().unwrap();
+            let (asked, leave) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+            let (count, wait) = (Arc::clone(&asked), Arc::clone(&leave));
+            let slow = move || async move {
+                count.add_permits(1);
+                wait.acquire().await.unwrap().forget();
+                "at last"
+            };
+            let router = Router::new()
+                .route("/slow", get(slow))
+                .route("/", get(|| async { "at once" }));
+            let (stop, stopped) = watch::channel(false);
+            let mut task = JoinSet::new();
+            task.spawn(serve(listener, router, stopped));
+            Self {
+                address,
+                asked,
+                leave,
+                _stop: stop,
+                _task: task,
+            }
+        }
+
+        async fn send(&self, bytes: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(bytes.as_bytes()).await.unwrap();
+            stream
+        }
+
+        async fn ask(&self, path: &str) -> TcpStream {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n");
+            self.send(&head).await
+        }
+
+        /// Asks for what comes only with leave, and waits until that is waited for.
+        async fn ask_slowly(&self) -> TcpStream {
+            let stream = self.ask("/slow").await;
+            let asked = timeout(Duration::from_secs(5), self.asked.acquire());
+            asked.await.unwrap().unwrap().forget();
+            stream
+        }
+    }
+
+    /// Everything that comes, until the other side hangs up.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        let read = timeout(Duration::from_secs(5), stream.read_to_string(&mut text));
+        read.await.unwrap().ok();
+        text
+    }
+
+    #[tokio::test]
+    async fn who_asks_keeps_its_place_and_who_does_not_gives_it_up() {
+        let server = Server::start().await;
+        let asking = server.ask_slowly().await;
+        let mut idle = Vec::new();
+        for _ in 0..2 * MOST_CONNECTIONS {
+            idle.push(server.send("GET / HTTP/1.1\r\nHo").await);
+        }
+        assert!(rest(server.ask("/").await).await.ends_with("at once"));
+        assert_eq!(rest(idle.swap_remove(0)).await, "", "hung up on");
+        server.leave.add_permits(1);
+        assert!(rest(asking).await.ends_with("at last"));
+    }
+
+    #[tokio::test]
+    async fn where_everybody_asks_one_more_waits() {
+        let server = Server::start().await;
+        let mut asking = Vec::new();
+        for _ in 0..=MOST_CONNECTIONS {
+            asking.push(server.ask_slowly().await);
+        }
+        let further = server.ask("/").await;
+        let mut byte = [0];
+        let early = timeout(Duration::from_millis(50), further.peek(&mut byte));
+        assert!(early.await.is_err(), "no place yet");
+        server.leave.add_permits(1);
+        assert!(rest(further).await.ends_with("at once"));
+        server.leave.add_permits(MOST_CONNECTIONS);
+        for stream in asking {
+            assert!(rest(stream).await.ends_with("at last"));
+        }
+    }
 }

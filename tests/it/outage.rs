@@ -187,7 +187,8 @@ async fn an_integration_that_lists_and_knows_no_upload_is_told_and_not_pressed()
     }
     let history = stage.sendgrid.history();
     let posts = history.posts_of(lost.fingerprint).count();
-    assert_eq!(posts, 1, "{history}");
+    // A second one, if its file was so young at the first look that it was looked at again: that is a change.
+    assert!((1..=2).contains(&posts), "{history}");
     stage.assert_well_behaved();
 }
 
