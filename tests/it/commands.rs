@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::certificates::valid;
-use crate::harness::{ADFS, OKTA, PROGRAM, Ran, Stage, finish, integration, state_of};
+use crate::harness::{ADFS, ENTRA, OKTA, PROGRAM, Ran, Stage, finish, integration, state_of};
 use crate::simulator::{Fault, Operation, Rule};
 
 #[tokio::test]
@@ -231,6 +231,26 @@ async fn while_a_sync_waits_everything_else_goes_on() {
     assert_eq!(ran.exit, 0, "{ran:?}");
     stage.assert_one_row(&settling);
     stage.assert_one_row(&new);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_sync_without_a_daemon_touches_nothing_that_was_not_asked_about() {
+    let names = ["okta", "other", "zitadel"];
+    let stage = Stage::new(&[("okta", OKTA), ("other", ADFS), ("zitadel", ENTRA)]).await;
+    let shared = stage.home.directory("okta");
+    for (name, id) in names.into_iter().zip([OKTA, ADFS, ENTRA]) {
+        let toml =
+            format!("[integrations.{name}]\nintegration_id = \"{id}\"\ndirectory = {shared:?}\n");
+        stage.home.set(&format!("integration-{name}"), &toml);
+    }
+    let certificate = valid("shared");
+    stage.home.put("okta", "shared.pem", &certificate.pem);
+    let ran = stage.home.ask(&["sync", "okta", "zitadel"]).await;
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    let history = stage.sendgrid.history();
+    let posts = history.posts_of(certificate.fingerprint).count();
+    assert_eq!((posts, history.count(Operation::List)), (2, 4), "{history}");
     stage.assert_well_behaved();
 }
 
