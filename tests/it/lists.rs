@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::certificates::{Made, valid};
 use crate::harness::{ADFS, Daemon, OKTA, Stage, integration, state_of, states};
@@ -127,33 +128,46 @@ async fn a_row_of_another_integration_is_left_alone_and_not_taken_for_ours() {
 
 #[tokio::test]
 async fn when_all_is_gone_at_once_no_state_changes_and_one_alarm_is_raised() {
-    let stage = Stage::new(&[("okta", OKTA)]).await;
-    let (daemon, first, second) = in_step(&stage).await;
-    for row in stage.sendgrid.rows() {
-        stage.sendgrid.remove_row(row.id);
-    }
-    daemon.signal(Signal::USR1);
-    let status = daemon
-        .shows("the integration needs a person", |it| {
+    for stranger in [None, Some(valid("stranger"))] {
+        let stage = Stage::new(&[("okta", OKTA)]).await;
+        let (daemon, first, second) = in_step(&stage).await;
+        for row in stage.sendgrid.rows() {
+            stage.sendgrid.remove_row(row.id);
+        }
+        if let Some(stranger) = &stranger {
+            stage.sendgrid.add_row(OKTA, &stranger.der, true);
+        }
+        daemon.signal(Signal::USR1);
+        let is_missing = |it: &Value| {
             let attention = integration(it, "okta")["attention"].to_string();
-            attention.contains("integration_missing")
-        })
-        .await;
-    for certificate in [&first, &second] {
-        let state = state_of(&status, "okta", certificate.fingerprint);
-        assert_ne!(state.as_deref(), Some("removed"), "{status:#}");
+            attention.contains("integration_missing") && !attention.contains("unmanaged")
+        };
+        daemon.shows("a person is needed", is_missing).await;
+        let third = valid("third");
+        stage.home.put("okta", "third.pem", &third.pem);
+        let status = daemon
+            .shows("the third is in the source", |it| {
+                state_of(it, "okta", third.fingerprint).is_some() && is_missing(it)
+            })
+            .await;
+        for certificate in [&first, &second] {
+            let state = state_of(&status, "okta", certificate.fingerprint);
+            assert_ne!(state.as_deref(), Some("removed"), "{status:#}");
+        }
+        let history = stage.sendgrid.history();
+        assert_eq!(history.writes().count(), 2, "{history}");
+        let lists = history.count(Operation::List);
+        assert!(lists < 16, "{lists} lists, one after the other: {history}");
+        stage.sendgrid.add_row(OKTA, &first.der, true);
+        stage.sendgrid.add_row(OKTA, &second.der, true);
+        daemon.signal(Signal::USR1);
+        let mut all = vec!["found", "found", "trusted"];
+        all.extend(stranger.map(|_| "unmanaged"));
+        daemon
+            .shows("it is there again", |it| states(it, "okta") == all)
+            .await;
+        assert_eq!(stage.sendgrid.history().writes().count(), 3);
     }
-    let history = stage.sendgrid.history();
-    assert_eq!(history.writes().count(), 2, "{history}");
-    stage.sendgrid.add_row(OKTA, &first.der, true);
-    stage.sendgrid.add_row(OKTA, &second.der, true);
-    daemon.signal(Signal::USR1);
-    daemon
-        .shows("it is there again", |it| {
-            states(it, "okta") == ["found", "found"]
-        })
-        .await;
-    assert_eq!(stage.sendgrid.history().writes().count(), 2);
 }
 
 /// Uploads, restarts, and knows its own again.
