@@ -27,7 +27,8 @@ pub struct HttpSettings {
     pub listen: Option<SocketAddr>,
 }
 
-/// Connections at once. A further one takes the place of the oldest that asks nothing; where all do, it waits.
+/// Connections at once, each for one request. A further one takes the place of the oldest that asks nothing; where all
+/// ask, it waits.
 const MOST_CONNECTIONS: usize = 64;
 
 /// The longest a client may take for the head of a request.
@@ -210,7 +211,7 @@ struct Connections {
 /// One connection's place.
 struct Seat {
     task: AbortHandle,
-    /// Whether a request has come whole and is not answered yet.
+    /// Whether the head of its request has come.
     is_asking: Arc<AtomicBool>,
 }
 
@@ -268,18 +269,13 @@ async fn connection(
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         is_asking.store(true, Ordering::Release);
-        let (answer, is_asking) = (router.call(request), Arc::clone(&is_asking));
-        async move {
-            let answer = answer.await;
-            is_asking.store(false, Ordering::Release);
-            answer
-        }
+        router.call(request)
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(16 * 1024)
-        .keep_alive(true)
+        .keep_alive(false) // who was answered gives up its place
         .serve_connection(TokioIo::new(stream), service);
     if !matches!(timeout(within, served).await, Ok(Ok(()))) {
         tracing::trace!("A connection ended early");

@@ -105,10 +105,9 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
     let path = arguments.config;
     match arguments.command {
         Command::Run => {
-            let Outcome { out, err, exit } = for_journal(daemon(path, screen));
-            last_words(err);
-            let err = String::new();
-            Outcome { out, err, exit }
+            let mut outcome = for_journal(daemon(path, screen));
+            last_words(std::mem::take(&mut outcome.err));
+            outcome
         }
         Command::CheckConfig { probe, print } => check::check_config(&path, probe, print, screen),
         Command::Inspect { paths, strict } => inspect::inspect(&path, &paths, strict, screen),

@@ -1,4 +1,5 @@
-//! The snapshot before anything was looked at: what the ledger knew last.
+//! The snapshot before anything was asked of SendGrid: what the ledger knew last, and where no daemon runs the files of
+//! now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -72,8 +73,8 @@ pub fn opening(
 pub async fn with_files(settings: &Settings, shared: &Shared) -> Result<(), LedgerError> {
     all_quiet(&shared.board).await;
     let now = shared.clock.now();
+    let whole = shared.board.read();
     for (name, integration) in &settings.integrations {
-        let whole = shared.board.read();
         let source = whole.integrations.get(name).map(|it| &it.source);
         let Some(Ok(look)) = source.and_then(|it| it.look.as_ref()) else {
             continue;

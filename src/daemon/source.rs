@@ -282,7 +282,9 @@ impl SourceTask {
             }
         }
         self.tell_watch(state, stand);
-        self.tell_way(way.as_ref());
+        if let Some(way) = &way {
+            self.tell_way(way.as_ref().err());
+        }
         self.tell_refusals(&sight);
         self.tell_outage(state, &sight);
         let now = self.clock.now().wall;
@@ -341,7 +343,8 @@ impl SourceTask {
 
     /// Says what the permissions on the way to the directory will make of its files, before there are any.
     fn tell_way(&self, way: Option<&Refusal>) {
-        if let Some(refusal) = way.filter(|it| self.refusals.is_news(&self.settings, Some(it))) {
+        let is_news = self.refusals.is_news(&self.settings, way);
+        if let Some(refusal) = way.filter(|_| is_news) {
             let help = refusal.help.join("; ");
             tracing::warn!(help, "{}: {refusal}", self.served());
         }

@@ -149,7 +149,8 @@ pub enum Remark {
     UnknownCriticalExtension,
     /// A serial number that is zero or negative.
     OddSerial,
-    /// A self-signature that cannot be verified here: RSA with a rare digest, mask or exponent.
+    /// A self-signature that cannot be verified here: RSA with a rare digest, mask or exponent, or an algorithm of neither
+    /// PKCS #1 nor ECDSA.
     UnverifiedSignature,
 }
 

@@ -23,7 +23,7 @@ pub struct Look {
 pub struct PassedOver {
     /// How many there are.
     pub count: usize,
-    /// The first of them by name, at most [`PassedOver::SHOWN`].
+    /// Some of them, at most [`PassedOver::SHOWN`]: of one directory the first by name.
     pub first: Vec<PathBuf>,
 }
 
@@ -46,19 +46,6 @@ impl PassedOver {
         self.count = self.count.saturating_add(other.count);
         let free = Self::SHOWN.saturating_sub(self.first.len());
         self.first.extend(other.first.into_iter().take(free));
-    }
-}
-
-impl FromIterator<PathBuf> for PassedOver {
-    fn from_iter<T: IntoIterator<Item = PathBuf>>(names: T) -> Self {
-        let mut passed_over = Self::default();
-        for name in names {
-            passed_over.extend(Self {
-                count: 1,
-                first: vec![name],
-            });
-        }
-        passed_over
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) enum Verdict {
     /// It was changed since, or signed by another key.
     DoesNotFit,
     /// It cannot be verified here, which leaves RSA whose exponent has more than 33 bits, over SHA-224 or a shortened
-    /// SHA-512, or as RSASSA-PSS over SHA-1 or with two digests; and any algorithm that is none of PKCS #1's and ECDSA's,
-    /// such as one over SHA-3.
+    /// SHA-512, or as RSASSA-PSS over SHA-1, with two digests or without parameters; and any algorithm that is none of
+    /// PKCS #1's and ECDSA's, such as one over SHA-3.
     Unverifiable,
 }
 
@@ -191,6 +191,9 @@ fn scheme(algorithm: &AlgorithmIdentifier<'_>) -> Scheme {
     }
 }
 
+/// id-mgf1 (RFC 8017, B.2.1).
+const MGF1: &str = "1.2.840.113549.1.1.8";
+
 /// What the parameters of RSASSA-PSS say (RFC 8017, A.2.3).
 fn pss(algorithm: &AlgorithmIdentifier<'_>) -> Scheme {
     use SignatureHash::{Other, Sha1, Sha224, Sha256, Sha384, Sha512};
@@ -201,13 +204,13 @@ fn pss(algorithm: &AlgorithmIdentifier<'_>) -> Scheme {
     else {
         return Scheme::Pss(Other, 0);
     };
-    let Ok(salt) = u16::try_from(parameters.salt_length()) else {
-        return Scheme::Pss(Other, 0);
-    };
+    // No key has room for more, so that what claims more does not fit.
+    let salt = u16::try_from(parameters.salt_length()).unwrap_or(u16::MAX);
     let digest = parameters.hash_algorithm_oid();
-    let same_mask = parameters
-        .mask_gen_algorithm()
-        .is_ok_and(|it| it.hash == *digest);
+    let same_mask = parameters.trailer_field() == 1
+        && parameters
+            .mask_gen_algorithm()
+            .is_ok_and(|it| it.mgf.to_id_string() == MGF1 && it.hash == *digest);
     let hash = match digest.to_id_string().as_str() {
         "1.3.14.3.2.26" if same_mask => Sha1,
         "2.16.840.1.101.3.4.2.4" if same_mask => Sha224,

@@ -11,7 +11,7 @@ use crate::plan::state::State;
 use crate::plan::why::Why;
 
 /// Holds what is wanted beyond the limit of an integration: what is listed comes first, then by fingerprint. What is over
-/// or denied is not wanted.
+/// or denied is not wanted, and of what is listed twice one row counts.
 pub(super) fn hold_surplus(items: &mut [Item], sides: &Sides<'_>) {
     let is_wanted = |it: &Item| {
         let is_asked_for = it

@@ -534,9 +534,10 @@ mod tests {
             count: 1_000_000,
             first: vec!["/etc/sso-certd/certificates/README".into()],
         };
-        inspected.look.surplus = ["/etc/sso-certd/certificates/z.pem".into()]
-            .into_iter()
-            .collect();
+        inspected.look.surplus = PassedOver {
+            count: 1,
+            first: vec!["/etc/sso-certd/certificates/z.pem".into()],
+        };
         check(
             &inspected,
             WIDE,

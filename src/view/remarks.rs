@@ -19,7 +19,7 @@ pub(crate) struct Noted {
 pub struct Warn {
     /// From this long before the end.
     pub before: Duration,
-    /// Whether no configuration says so.
+    /// Whether no configuration was found for it.
     pub is_default: bool,
 }
 

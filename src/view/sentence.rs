@@ -49,7 +49,7 @@ pub fn sentence(snapshot: &Snapshot, now: Timestamp) -> Sentence {
         return Sentence {
             mark: Mark::Broken,
             text: format!(
-                "sso-certd does not run. This is what its ledger knew at {} UTC ({}).",
+                "sso-certd does not run. This is what its ledger knew at {} UTC ({}), with the files of now.",
                 snapshot.at.minute(),
                 ago(snapshot.at, now)
             ),
@@ -174,7 +174,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::{AccountName, Look, Reason, Refusal, SourceError};
+    use crate::domain::{AccountName, Look, PassedOver, Reason, Refusal, SourceError};
     use crate::plan::policy::Mode;
     use crate::plan::state::State;
     use crate::plan::trust::Evidence;
@@ -416,7 +416,10 @@ mod tests {
             "okta needs you: 2 files are refused, first of all a.pem (key_usage).",
         );
         let look = Look {
-            surplus: ["/x/z.pem".into()].into_iter().collect(),
+            surplus: PassedOver {
+                count: 1,
+                first: vec!["/x/z.pem".into()],
+            },
             ..Look::default()
         };
         check_one(
@@ -776,7 +779,7 @@ mod tests {
         check(
             &dead,
             Mark::Broken,
-            "sso-certd does not run. This is what its ledger knew at 2026-11-24 08:51 UTC (23 minutes ago).",
+            "sso-certd does not run. This is what its ledger knew at 2026-11-24 08:51 UTC (23 minutes ago), with the files of now.",
         );
     }
 }

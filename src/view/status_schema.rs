@@ -15,7 +15,7 @@ pub struct StatusJson {
     pub mark: &'static str,
     /// Whether a person is needed.
     pub needs_person: bool,
-    /// Whether a daemon answers; else this is what its ledger knew.
+    /// Whether a daemon answers; else this is what its ledger knew, and the files that are there now.
     pub live: bool,
     /// When this was true.
     pub at: String,

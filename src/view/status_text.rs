@@ -890,7 +890,7 @@ mod tests {
             WIDE,
             3,
             &expect![[r#"
-            ✗ sso-certd does not run. This is what its ledger knew at 2026-11-24 08:51 UTC (23 minutes ago).
+            ✗ sso-certd does not run. This is what its ledger knew at 2026-11-24 08:51 UTC (23 minutes ago), with the files of now.
               help: systemctl status sso-certd
 
               INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT  FROM

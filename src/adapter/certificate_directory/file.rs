@@ -207,7 +207,7 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reader: &Reader) -> Opened {
 /// The key of every [`ContentId`].
 static CONTENT_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// `SipHash` takes eight bytes at a time and keeps none. SHA-256 would leave up to 63 bytes of the file in a buffer that
+/// `SipHash` takes eight bytes at a time and keeps at most the last seven. SHA-256 would leave up to 63 bytes of the file in a buffer that
 /// nobody wipes, and they may be of a private key.
 fn content_id(bytes: &[u8]) -> ContentId {
     ContentId::new(CONTENT_KEY.hash_one(bytes))

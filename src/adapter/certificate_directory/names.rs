@@ -94,6 +94,9 @@ impl Smallest {
     }
 
     fn add(&mut self, name: OsString) {
+        if self.kept.contains(&name) {
+            return; // readdir(3) may tell a name twice while the directory changes
+        }
         self.seen += 1;
         let is_late = || self.kept.last().is_some_and(|last| *last < name);
         if self.kept.len() == self.most && is_late() {

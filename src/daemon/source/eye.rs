@@ -43,8 +43,8 @@ pub(super) struct Glance {
     /// Whether a watch stood; none where nobody wanted one, or nobody knows.
     pub(super) stand: Option<Result<Stand, WatchError>>,
     pub(super) sight: Sight,
-    /// Who could change the directory itself, at the first look; none if nobody else could.
-    pub(super) way: Option<Refusal>,
+    /// Who could change the directory itself, if anybody; none if it was not looked at.
+    pub(super) way: Option<Result<(), Refusal>>,
 }
 
 /// What comes back from the other thread.
@@ -103,9 +103,8 @@ impl Eye {
         tokio::task::spawn_blocking(move || {
             // The watch comes before the look, so that a change in between is found by the look.
             let stand = watch.map(|it| it.stand(&route));
-            let is_first = directory.is_none();
             let sight = look(&mut directory, settings, reads, &now).map(Arc::new);
-            let way = directory.as_ref().filter(|_| is_first).and_then(way);
+            let way = directory.as_ref().filter(|_| sight.is_ok()).map(way);
             (directory, Glance { stand, sight, way })
         })
     }
@@ -157,9 +156,11 @@ fn look(
 }
 
 /// What refuses every file of a directory, now and later.
-fn way(directory: &CertificateDirectory) -> Option<Refusal> {
-    let refusal = directory.judge_path().err()?;
-    (refusal.reason == Reason::UnsafePermissions).then_some(refusal)
+fn way(directory: &CertificateDirectory) -> Result<(), Refusal> {
+    match directory.judge_path() {
+        Err(refusal) if refusal.reason == Reason::UnsafePermissions => Err(refusal),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn unreadable(path: &Path, why: &str) -> SourceError {

@@ -392,7 +392,10 @@ impl Hands for ModelHands {
 
     async fn list(&mut self) -> Result<Vec<Row>, Halt> {
         self.pass_gate(Operation::List).await?;
-        self.with(|site, _| site.has_list = false);
+        self.with(|site, _| {
+            site.has_list = false;
+            site.witness.took_in(site.look.as_ref());
+        });
         let failure = self.read_failure();
         let took = self.with(|_, world| world.up_to(Duration::from_secs(2)));
         // What is listed is what was there when the request came, not when the answer is read.

@@ -163,20 +163,16 @@ impl Witness {
         self.writes.has_added = false;
         self.writes.has_taken = false;
         self.last_read = None;
-        let Some(look) = look else { return };
-        let mut there = BTreeSet::new();
-        for file in &look.files {
-            if let FileVerdict::Accepted { certificates, .. } = &file.verdict {
-                there.extend(certificates.iter().map(Certificate::fingerprint));
-            }
+        for fingerprint in look.map(accepted_in).unwrap_or_default() {
+            let present_since = &mut self.writes.present_since;
+            present_since.entry(fingerprint).or_insert(truth);
         }
-        for fingerprint in &there {
-            self.writes
-                .present_since
-                .entry(*fingerprint)
-                .or_insert(truth);
-        }
-        if look.is_healthy() {
+    }
+
+    /// What this look says is in the books, which a daemon that dies before never learns.
+    pub(super) fn took_in(&mut self, look: Option<&Look>) {
+        if let Some(look) = look.filter(|it| it.is_healthy()) {
+            let there = accepted_in(look);
             self.writes.present_since.retain(|it, _| there.contains(it));
         }
     }
@@ -489,4 +485,13 @@ impl ModelHands {
             took,
         }
     }
+}
+
+/// What accepted files of a look hold.
+fn accepted_in(look: &Look) -> BTreeSet<Fingerprint> {
+    let files = look.files.iter().filter_map(|it| match &it.verdict {
+        FileVerdict::Accepted { certificates, .. } => Some(certificates),
+        _ => None,
+    });
+    files.flatten().map(Certificate::fingerprint).collect()
 }
