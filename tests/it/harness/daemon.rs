@@ -13,9 +13,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::LIMIT;
 use super::program::pid_of;
 use super::status::state_of;
+use super::{KEY, LIMIT};
 use crate::certificates::Made;
 use crate::exposition::{self, Scrape};
 use crate::simulator::Simulator;
@@ -242,6 +242,9 @@ impl Drop for Daemon {
         if let Ok(None) = self.child.try_wait() {
             self.child.kill().unwrap();
             self.child.wait().unwrap();
+        }
+        if !std::thread::panicking() {
+            assert!(!self.log().contains(KEY), "the key is in the log");
         }
     }
 }
