@@ -127,7 +127,7 @@ async fn an_observer_plans_and_writes_nothing() {
 #[tokio::test]
 async fn the_post_leaves_fifty_milliseconds_after_the_file_is_quiet() {
     const QUIET: Duration = Duration::from_millis(50);
-    const TRIES: usize = 20;
+    const TRIES: usize = 40;
     let stage = Stage::new(&[("okta", OKTA)]).await;
     stage
         .home
