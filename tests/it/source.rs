@@ -70,6 +70,35 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
         told.out.contains("! ends in 20 d; expiry.warn is 60 d\n"),
         "{told:?}"
     );
+    // The directory: a line for each file, and what is remarkable of it below.
+    stage.home.put("okta", "zero.pem", "no certificate");
+    let directory = stage.home.directory("okta");
+    let told = stage
+        .home
+        .ask(&["inspect", directory.to_str().unwrap()])
+        .await;
+    let lines: Vec<&str> = told.out.lines().collect();
+    let after = |name: &str| {
+        let at = lines.iter().position(|it| it.contains(name));
+        lines[at.unwrap_or_else(|| panic!("{name}: {told:?}")) + 1]
+    };
+    assert!(after("long.pem").starts_with("  ! valid for"), "{told:?}");
+    assert_eq!(after("short.pem"), format!("  ! {near}"), "{told:?}");
+    assert!(after("zero.pem").starts_with("  help: "), "{told:?}");
+    // Files that are not watched, one of which anybody may write.
+    let open = stage.home.path("open.pem");
+    stage.home.write("open.pem", &long.pem, 0o666);
+    let paths = [copy.to_str().unwrap(), open.to_str().unwrap()];
+    let told = stage.home.ask(&["inspect", paths[0], paths[1]]).await;
+    for said in [
+        "\n  ! ends in 20 d; expiry.warn is 60 d\n".to_owned(),
+        format!(
+            "{} is writable by everyone (0666)\n    help: chmod o-w {}\n",
+            paths[1], paths[1]
+        ),
+    ] {
+        assert!(told.out.contains(&said), "{said}: {}", told.out);
+    }
     let mut alone = Command::new(PROGRAM);
     alone.env_clear().arg("--config");
     alone.args([&stage.home.path("nowhere.toml"), &"inspect".into(), &copy]);
