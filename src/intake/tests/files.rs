@@ -288,15 +288,16 @@ fn what_is_not_the_one_der_form_is_refused() {
     refuses(&padded, Reason::NotDer, "written longer than DER allows");
     let indefinite = [&[0x30, 0x80][..], &der[4..], &[0, 0]].concat();
     refuses(&indefinite, Reason::NotDer, "indefinite length");
-    let critical_of_one = Shape {
+    let critical_as = |truth: u8| Shape {
         extensions: vec![forge::sequence(&[
             &forge::oid("2.5.29.19"),
-            &[1, 1, 1],
+            &[1, 1, truth],
             &forge::element(4, &[0x30, 0]),
         ])],
         ..Shape::default()
     };
-    refuses(critical_of_one.der(), Reason::NotDer, "");
+    accepts_one(critical_as(0xff).der());
+    refuses(critical_as(1).der(), Reason::NotDer, "");
     let explicit_default = Shape {
         version: Some(vec![0]),
         ..Shape::default()
