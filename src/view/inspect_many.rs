@@ -43,13 +43,7 @@ pub(super) fn many(page: &mut Page, inspected: &Inspected) {
     let passed_over = ignored
         .first
         .iter()
-        .map(|it| {
-            let patterns = inspected.patterns.join(" ");
-            (
-                it,
-                format!("not looked at: the name matches none of {patterns}"),
-            )
-        })
+        .map(|it| (it, ignored_because(it, inspected)))
         .chain(surplus.first.iter().map(|it| {
             (
                 it,
@@ -139,6 +133,15 @@ fn permissions<'a>(
     for line in &note.help {
         page.line(&format!("    help: {}", line.replace("FILE", &word)));
     }
+}
+
+fn ignored_because(path: &Path, inspected: &Inspected) -> String {
+    if inspected.leavings.contains(path) {
+        return "not looked at: a hidden or unfinished file, by its name".to_owned();
+    }
+    let patterns = path.parent().and_then(|it| inspected.patterns.get(it));
+    let patterns = patterns.map_or_else(String::new, |it| it.join(" "));
+    format!("not looked at: the name matches none of {patterns}")
 }
 
 fn totals(inspected: &Inspected) -> String {

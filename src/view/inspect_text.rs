@@ -1,6 +1,6 @@
 //! `inspect`: what the intake says of files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::domain::text::{count, printable, printable_path};
@@ -21,8 +21,10 @@ pub struct Inspected {
     pub failures: Vec<SourceError>,
     /// What a watched directory would say of a file's permissions; nothing for what is fine there, too.
     pub permissions: BTreeMap<PathBuf, PermissionNote>,
-    /// The patterns of the names that count in a directory.
-    pub patterns: Vec<String>,
+    /// Of each directory the patterns of the names that count.
+    pub patterns: BTreeMap<PathBuf, Vec<String>>,
+    /// What was passed over although it may match: hidden, or an editor's or copier's leaving.
+    pub leavings: BTreeSet<PathBuf>,
     /// How near its end a certificate gets a remark, where the configuration says nothing of the file.
     pub warn: Warn,
     /// The same for files of which it does.
@@ -278,6 +280,11 @@ mod tests {
         file
     }
 
+    fn patterns_of(directory: &str, patterns: &[&str]) -> (PathBuf, Vec<String>) {
+        let patterns = patterns.iter().map(|it| (*it).to_owned());
+        (directory.into(), patterns.collect())
+    }
+
     fn inspected(files: Vec<LookedFile>) -> Inspected {
         Inspected {
             look: Look {
@@ -286,7 +293,11 @@ mod tests {
             },
             failures: Vec::new(),
             permissions: BTreeMap::new(),
-            patterns: vec!["*.pem".to_owned(), "*.crt".to_owned()],
+            patterns: BTreeMap::from([
+                patterns_of("/etc/sso-certd/certificates", &["*.pem", "*.crt"]),
+                patterns_of("/srv/okta", &["okta-*"]),
+            ]),
+            leavings: BTreeSet::new(),
             warn: Warn {
                 before: Duration::from_secs(30 * 86_400),
                 is_default: true,
@@ -483,6 +494,33 @@ mod tests {
               help: iconv '/etc/sso-certd/certificates/d e.pem'
 
             3 certificates fit for upload, 2 files refused. Details: sso-certd inspect FILE
+        "#]],
+        );
+    }
+
+    #[test]
+    fn why_a_name_was_passed_over_is_said_by_its_own_directory() {
+        let mut inspected = inspected(Vec::new());
+        let names = [
+            "/etc/sso-certd/certificates/okta-1",
+            "/srv/okta/.okta-1",
+            "/srv/okta/okta.pem",
+        ];
+        inspected.look.ignored = PassedOver {
+            count: names.len(),
+            first: names.map(PathBuf::from).to_vec(),
+        };
+        inspected.leavings.insert(names[1].into());
+        check(
+            &inspected,
+            WIDE,
+            0,
+            &expect![[r#"
+              /etc/sso-certd/certificates/okta-1  not looked at: the name matches none of *.pem *.crt
+              /srv/okta/.okta-1                   not looked at: a hidden or unfinished file, by its name
+              /srv/okta/okta.pem                  not looked at: the name matches none of okta-*
+
+            0 certificates fit for upload, 3 not looked at. Details: sso-certd inspect FILE
         "#]],
         );
     }

@@ -110,6 +110,34 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
     );
 }
 
+#[tokio::test]
+async fn inspect_says_by_which_patterns_of_the_integration_a_name_does_not_count() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .home
+        .set("files", "[defaults]\nfiles = [\"okta-*\"]\n");
+    let names = ["okta-1.pem", "idp.pem", ".okta-2.pem", "okta-3.pem~"];
+    for name in names {
+        stage.home.put("okta", name, &valid(name).pem);
+    }
+    let directory = stage.home.directory("okta");
+    let told = stage
+        .home
+        .ask(&["inspect", directory.to_str().unwrap()])
+        .await;
+    let line = |name: &str| {
+        let line = told.out.lines().find(|it| it.contains(name));
+        line.unwrap_or_else(|| panic!("{name}: {told:?}"))
+    };
+    assert!(line("okta-1.pem").starts_with("ok "), "{told:?}");
+    let unmatched = " not looked at: the name matches none of okta-*";
+    assert!(line("  idp.pem").ends_with(unmatched), "{told:?}");
+    for name in [".okta-2.pem", "okta-3.pem~"] {
+        let hidden = " not looked at: a hidden or unfinished file, by its name";
+        assert!(line(name).ends_with(hidden), "{told:?}");
+    }
+}
+
 /// How often the log says so.
 fn told(daemon: &Daemon, what: &str) -> usize {
     daemon.log().matches(what).count()
