@@ -174,6 +174,8 @@ async fn a_refusal_is_told_once_for_each_content() {
             .await;
         assert_eq!(told(&daemon, "bad.pem: "), 1, "{number}: {}", daemon.log());
     }
+    let line = daemon.logged("bad.pem: ").await;
+    assert!(line.contains("WARN"), "{line}");
     // Other bytes, refused for the same reason in the same words.
     fs::write(&path, "still no certificate").unwrap();
     daemon.measures(refused, &labels, 2.0).await;
@@ -229,16 +231,26 @@ async fn of_many_names_all_are_counted_and_a_few_are_named() {
     for number in 0..3_000 {
         fs::write(directory.join(format!("{number:04}.txt")), "").unwrap();
     }
+    // All of them fine: nothing but their number needs a person.
+    let certificate = valid("many");
     for number in 0..1_100 {
-        fs::write(directory.join(format!("{number:04}.pem")), "").unwrap();
+        let path = directory.join(format!("{number:04}.pem"));
+        fs::write(path, &certificate.pem).unwrap();
     }
     let daemon = stage.start().await;
-    let status = daemon.status().await;
-    let source = &integration(&status, "okta")["source"];
+    let status = daemon.shows_state("okta", &certificate, "trusted").await;
+    let okta = integration(&status, "okta");
+    let source = &okta["source"];
     assert_eq!(
-        (&source["ignored"], &source["surplus"]),
-        (&3_000.into(), &76.into())
+        (&source["ignored"], &source["surplus"], &source["accepted"]),
+        (&3_000.into(), &76.into(), &1_024.into())
     );
+    assert_eq!(
+        (&source["refused"], &okta["attention"]),
+        (&json!([]), &json!(["refused"]))
+    );
+    let told = stage.home.ask(&["status"]).await;
+    assert_eq!(told.exit, 2, "{told:?}");
     drop(daemon);
     let told = stage
         .home
