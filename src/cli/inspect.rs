@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Outcome, Screen};
 use crate::adapter::certificate_directory::{
     DirectorySettings, InspectError, PathJudge, Trusted, inspect_directory, inspect_file,
+    is_leaving,
 };
 use crate::adapter::clock::Clock;
 use crate::config::{Environment, IntegrationSettings, default_warn, load};
@@ -33,6 +34,7 @@ pub(super) fn inspect(
     let mut failures = Vec::new();
     let mut permissions = BTreeMap::new();
     let mut warns = BTreeMap::new();
+    let mut patterns = BTreeMap::new();
     for path in paths {
         let judged = look.files.len();
         let settings = settings_for(path, &watched, strict);
@@ -42,6 +44,7 @@ pub(super) fn inspect(
                     look.files.extend(found.files);
                     look.ignored.extend(found.ignored);
                     look.surplus.extend(found.surplus);
+                    patterns.insert(settings.directory.clone(), settings.files.clone());
                 }
                 Err(error) => failures.push(unreadable(path, error)),
             }
@@ -72,11 +75,14 @@ pub(super) fn inspect(
             permissions.extend(notes(&look.files, &trusted));
         }
     }
+    let is_left = |it: &&PathBuf| it.file_name().is_some_and(is_leaving);
+    let leavings = look.ignored.first.iter().filter(is_left).cloned().collect();
     let inspected = Inspected {
         look,
         failures,
         permissions,
-        patterns: PATTERNS.map(str::to_owned).to_vec(),
+        patterns,
+        leavings,
         warn: Warn {
             before: default_warn(),
             is_default: true,

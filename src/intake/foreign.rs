@@ -34,16 +34,17 @@ pub(super) fn name(text: &[u8]) -> Refusal {
             .help("save the text of <X509Certificate> under <IDPSSODescriptor> alone, as okta.pem")
     } else if first == Some(&b'<') {
         none("XML without SAML metadata")
+            .help("save the text of <X509Certificate> alone, if it has one, as okta.pem")
     } else if matches!(first, Some(b'{' | b'[')) {
         none("JSON").help("save the certificate's text alone, as okta.pem")
     } else if text.starts_with(b"ssh-") || text.starts_with(b"ecdsa-sha2-") {
-        none("an SSH public key; SendGrid needs the identity provider's certificate")
+        none("an SSH public key; SendGrid needs the identity provider's certificate").help(DOWNLOAD)
     } else if text.starts_with(b"PK\x03\x04") {
         none("a ZIP archive").help("unpack it, and keep the certificate alone")
     } else if text.starts_with(b"\x1f\x8b") {
         none("a gzip archive").help("unpack it, and keep the certificate alone")
     } else if text.contains(&0) {
-        none("binary data that is no certificate")
+        none("binary data that is no certificate").help(DOWNLOAD)
     } else {
         none("neither PEM nor DER nor base64 of one")
             .help("a PEM file begins with -----BEGIN CERTIFICATE-----")
@@ -76,16 +77,20 @@ pub(super) fn other_der(der: &[u8]) -> Option<Refusal> {
         rest = element.rest;
     }
     match tags.as_slice() {
-        [0x02, 0x30, 0x30, 0xa0] => Some(none(
-            "a certificate request (CSR); SendGrid needs the certificate made from it",
-        )),
+        [0x02, 0x30, 0x30, 0xa0] => Some(
+            none("a certificate request (CSR); SendGrid needs the certificate made from it")
+                .help(DOWNLOAD),
+        ),
         [0x02, 0x30, 0x30, 0x17 | 0x18, ..] | [0x30, 0x30, 0x17 | 0x18, ..] => {
-            Some(none("a revocation list (CRL), not a certificate"))
+            Some(none("a revocation list (CRL), not a certificate").help(DOWNLOAD))
         }
-        [0x06, ..] => Some(none("a public key without its certificate")),
+        [0x06, ..] => Some(none("a public key without its certificate").help(DOWNLOAD)),
         _ => None,
     }
 }
+
+/// What helps where there is nothing to be made of the file.
+const DOWNLOAD: &str = "download the signing certificate from the identity provider, as PEM or DER, and put it in place of FILE";
 
 /// A PEM block of another kind.
 pub(super) fn other_label(label: &[u8]) -> Refusal {
@@ -97,13 +102,15 @@ pub(super) fn other_label(label: &[u8]) -> Refusal {
             .help("openssl x509 -in FILE -out okta.pem"),
         b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => {
             other("a certificate request (CSR); SendGrid needs the certificate made from it")
+                .help(DOWNLOAD)
         }
-        b"X509 CRL" => other("a revocation list (CRL), not a certificate"),
+        b"X509 CRL" => other("a revocation list (CRL), not a certificate").help(DOWNLOAD),
         b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => other("PKCS#7").help(
             "openssl pkcs7 -in FILE -print_certs -out okta.pem              (DER: add -inform DER)",
         ),
         b"PUBLIC KEY" | b"RSA PUBLIC KEY" => {
             other("a public key without its certificate; SendGrid needs the certificate")
+                .help(DOWNLOAD)
         }
         b"EC PARAMETERS" | b"DH PARAMETERS" => other("parameters of a key, not a certificate")
             .help("openssl x509 -in FILE -out okta.pem"),

@@ -147,7 +147,8 @@ fn other_end(from_end: &[u8], ordinal: &str) -> Rejection {
         Some(label) => Refusal::new(
             Reason::PemLabel,
             format!("BEGIN CERTIFICATE ends as {}", foreign::end_label(label)),
-        ),
+        )
+        .help("copy it again, from its line BEGIN CERTIFICATE to its line END CERTIFICATE"),
         None => malformed(format!(
             "the END line of the {ordinal} certificate is damaged"
         )),

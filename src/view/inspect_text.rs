@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::domain::text::{count, printable, printable_path};
 use crate::domain::{Certificate, FileVerdict, Look, LookedFile, Refusal, SourceError, Timestamp};
 
-use super::refusal_text::{file_name, help_lines, shell_word};
+use super::inspect_many::many;
+use super::refusal_text::{help_lines, shell_word};
 use super::remarks::{Noted, Warn, remarks};
 use super::terminal::{Mark, Page, Rendered, Terminal};
 use super::when::{ago, left};
@@ -20,8 +21,10 @@ pub struct Inspected {
     pub failures: Vec<SourceError>,
     /// What a watched directory would say of a file's permissions; nothing for what is fine there, too.
     pub permissions: BTreeMap<PathBuf, PermissionNote>,
-    /// The patterns of the names that count in a directory.
-    pub patterns: Vec<String>,
+    /// Of each directory the patterns of the names that count.
+    pub patterns: BTreeMap<PathBuf, Vec<String>>,
+    /// What was passed over although it may match: hidden, or an editor's or copier's leaving.
+    pub leavings: BTreeSet<PathBuf>,
     /// How near its end a certificate gets a remark, where the configuration says nothing of the file.
     pub warn: Warn,
     /// The same for files of which it does.
@@ -61,7 +64,7 @@ pub fn inspect_text(inspected: &Inspected, terminal: Terminal) -> Rendered {
 }
 
 /// Whether everything in the file may be uploaded today.
-fn is_fit(file: &LookedFile, now: Timestamp) -> bool {
+pub(super) fn is_fit(file: &LookedFile, now: Timestamp) -> bool {
     match &file.verdict {
         FileVerdict::Accepted {
             certificates,
@@ -202,7 +205,11 @@ fn details(page: &mut Page, certificate: &Certificate, file: &LookedFile, inspec
 }
 
 /// What a person should know about a certificate of this file.
-fn noted(certificate: &Certificate, file: &LookedFile, inspected: &Inspected) -> Vec<String> {
+pub(super) fn noted(
+    certificate: &Certificate,
+    file: &LookedFile,
+    inspected: &Inspected,
+) -> Vec<String> {
     let now = inspected.now;
     let validity = certificate.validity();
     let begins = validity
@@ -231,14 +238,14 @@ fn permissions(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
     }
 }
 
-fn help(page: &mut Page, refusal: &Refusal, path: &Path) {
+pub(super) fn help(page: &mut Page, refusal: &Refusal, path: &Path) {
     for (index, line) in help_lines(refusal, path).into_iter().enumerate() {
         let label = if index == 0 { "help: " } else { "" };
         page.line(&format!("  {label:<6}{line}"));
     }
 }
 
-fn waiting(page: &mut Page, path: &str, otherwise: Option<&Refusal>) {
+pub(super) fn waiting(page: &mut Page, path: &str, otherwise: Option<&Refusal>) {
     let text = match otherwise {
         None => format!("{path}: changed a moment ago; look again"),
         Some(refusal) => format!("{path}: may still be being written; if not: {refusal}"),
@@ -246,136 +253,10 @@ fn waiting(page: &mut Page, path: &str, otherwise: Option<&Refusal>) {
     page.marked(Mark::Waits, &text);
 }
 
-fn many(page: &mut Page, inspected: &Inspected) {
-    let Look {
-        files,
-        ignored,
-        surplus,
-    } = &inspected.look;
-    let all = || {
-        files
-            .iter()
-            .map(|it| &it.path)
-            .chain(&ignored.first)
-            .chain(&surplus.first)
-    };
-    let parents: BTreeSet<Option<&Path>> = all().map(|it| it.parent()).collect();
-    let name = |path: &Path| {
-        if parents.len() == 1 {
-            file_name(path)
-        } else {
-            printable_path(path)
-        }
-    };
-    let width = all().map(|it| name(it).chars().count()).max().unwrap_or(0);
-    for file in files {
-        let shown = format!("{:<width$}", name(&file.path));
-        lines(page, &shown, file, inspected);
-    }
-    let passed_over = ignored
-        .first
-        .iter()
-        .map(|it| {
-            let patterns = inspected.patterns.join(" ");
-            (
-                it,
-                format!("not looked at: the name matches none of {patterns}"),
-            )
-        })
-        .chain(surplus.first.iter().map(|it| {
-            (
-                it,
-                "not looked at: too many files in one directory".to_owned(),
-            )
-        }));
-    for (path, why) in passed_over {
-        page.line(&format!("  {:<width$}  {why}", name(path)));
-    }
-    let more = ignored.more() + surplus.more();
-    if more > 0 {
-        page.line(&format!("  … and {more} more that were not looked at"));
-    }
-    page.blank();
-    page.line(&totals(inspected));
-}
-
-/// One line a certificate, or one for what is refused.
-fn lines(page: &mut Page, shown: &str, file: &LookedFile, inspected: &Inspected) {
-    let now = inspected.now;
-    match &file.verdict {
-        FileVerdict::Refused(refusal) => {
-            page.item(0, Mark::Broken, &format!("{shown}  {refusal}"));
-        }
-        FileVerdict::Waiting { otherwise, .. } => {
-            waiting(page, shown.trim_end(), otherwise.as_ref());
-        }
-        FileVerdict::Accepted {
-            certificates,
-            refused,
-            ..
-        } => {
-            for it in certificates {
-                let validity = it.validity();
-                let end = validity.not_after.date();
-                if validity.is_over(now) {
-                    let line = format!(
-                        "{shown}  refused (expired): {} ended {end}, {}",
-                        it.fingerprint().short(),
-                        ago(validity.not_after, now)
-                    );
-                    page.item(0, Mark::Broken, &line);
-                } else {
-                    let line = format!(
-                        "{shown}  {}  {end}  {:>6}  {}",
-                        it.fingerprint().short(),
-                        left(validity.not_after, now),
-                        it.subject()
-                    );
-                    page.item(0, Mark::Fine, &line);
-                }
-            }
-            for refusal in refused {
-                page.item(0, Mark::Broken, &format!("{shown}  {refusal}"));
-            }
-        }
-    }
-}
-
-fn totals(inspected: &Inspected) -> String {
-    let Look {
-        files,
-        ignored,
-        surplus,
-    } = &inspected.look;
-    let fit: BTreeSet<_> = files
-        .iter()
-        .filter_map(|it| match &it.verdict {
-            FileVerdict::Accepted { certificates, .. } => Some(certificates),
-            _ => None,
-        })
-        .flatten()
-        .filter(|it| !it.validity().is_over(inspected.now))
-        .map(Certificate::fingerprint)
-        .collect();
-    let refused = files.iter().filter(|it| !is_fit(it, inspected.now)).count();
-    let passed_over = ignored.count + surplus.count;
-    let mut parts = vec![format!(
-        "{} fit for upload",
-        count(fit.len(), "certificate", "certificates")
-    )];
-    if refused > 0 {
-        parts.push(format!("{} refused", count(refused, "file", "files")));
-    }
-    if passed_over > 0 {
-        parts.push(format!("{passed_over} not looked at"));
-    }
-    format!("{}. Details: sso-certd inspect FILE", parts.join(", "))
-}
-
 /// The width of a label with the space behind it.
 const LABEL: usize = 13;
 /// Words of others in a line are cut here.
-const LONGEST: usize = 300;
+pub(super) const LONGEST: usize = 300;
 
 #[cfg(test)]
 mod tests {
@@ -384,9 +265,9 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::domain::{PassedOver, Reason};
+    use crate::domain::{PassedOver, Reason, Remark};
     use crate::view::testing::{
-        NARROW_ASCII, WIDE, adfs, adfs_next, certificate, now, okta, refused_file,
+        NARROW_ASCII, WIDE, adfs, adfs_next, certificate, now, okta, refused_file, remarked,
     };
 
     fn accepted_file(name: &str, certificates: Vec<Certificate>) -> LookedFile {
@@ -399,6 +280,11 @@ mod tests {
         file
     }
 
+    fn patterns_of(directory: &str, patterns: &[&str]) -> (PathBuf, Vec<String>) {
+        let patterns = patterns.iter().map(|it| (*it).to_owned());
+        (directory.into(), patterns.collect())
+    }
+
     fn inspected(files: Vec<LookedFile>) -> Inspected {
         Inspected {
             look: Look {
@@ -407,7 +293,11 @@ mod tests {
             },
             failures: Vec::new(),
             permissions: BTreeMap::new(),
-            patterns: vec!["*.pem".to_owned(), "*.crt".to_owned()],
+            patterns: BTreeMap::from([
+                patterns_of("/etc/sso-certd/certificates", &["*.pem", "*.crt"]),
+                patterns_of("/srv/okta", &["okta-*"]),
+            ]),
+            leavings: BTreeSet::new(),
             warn: Warn {
                 before: Duration::from_secs(30 * 86_400),
                 is_default: true,
@@ -545,6 +435,7 @@ mod tests {
             &expect![[r#"
                 ✗ adfs-2025.cer  refused (expired): 8efe69b92a942499 ended 2025-12-14, 345 days ago
                 ✓ adfs-2026.cer  faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
+                  ! ends in 19 d; expiry.warn is 30 d by default
                 ✓ adfs-2026.cer  d49e9ef2931aaea1  2027-11-24   364 d  CN=ADFS Signing - sts.example.com
                 ✗ adfs-enc.cer   refused (key_usage): for encryption only
                   README         not looked at: the name matches none of *.pem *.crt
@@ -553,6 +444,84 @@ mod tests {
 
                 2 certificates fit for upload, 2 files refused, 1000001 not looked at. Details: sso-certd inspect FILE
             "#]],
+        );
+    }
+
+    #[test]
+    fn of_many_files_what_is_remarkable_is_below_the_line_of_each() {
+        let odd = remarked("CN=odd", "2026-01-01", "2027-12-01", &[Remark::OddSerial]);
+        let mut mixed = accepted_file("b.pem", vec![okta()]);
+        if let FileVerdict::Accepted { refused, notes, .. } = &mut mixed.verdict {
+            refused.push(Refusal::new(Reason::WeakKey, "RSA 1024").help("make a new key"));
+            notes.push("1 issuer ignored: CN=root".to_owned());
+        }
+        let mut inspected = inspected(vec![
+            accepted_file("a.pem", vec![adfs(), odd]),
+            mixed,
+            accepted_file("c.pem", vec![okta()]),
+            refused_file(
+                "d e.pem",
+                Refusal::new(Reason::Encoding, "UTF-16").help("iconv FILE"),
+            ),
+        ]);
+        let note = |found: &str| PermissionNote {
+            found: found.to_owned(),
+            help: vec!["chmod o-w FILE".to_owned()],
+        };
+        for (index, found) in [(0, "the way is open"), (1, "open"), (2, "the way is open")] {
+            let path = inspected.look.files[index].path.clone();
+            inspected.permissions.insert(path, note(found));
+        }
+        check(
+            &inspected,
+            WIDE,
+            1,
+            &expect![[r#"
+            ✓ a.pem    faee618c2cd6e62b  2026-12-14    19 d  CN=ADFS Signing - sts.example.com
+              ! ends in 19 d; expiry.warn is 30 d by default
+            ✓ a.pem    fb370ac14d794f30  2027-12-01   371 d  CN=odd
+              ! its serial number is zero or negative
+              ! permissions: the way is open
+                help: chmod o-w /etc/sso-certd/certificates/a.pem
+            ✓ b.pem    38d03ade2be3704f  2036-02-28   9.2 y  CN=example, O=Okta
+            ✗ b.pem    refused (weak_key): RSA 1024
+              help: make a new key
+              · 1 issuer ignored: CN=root
+              ! permissions: open
+                help: chmod o-w /etc/sso-certd/certificates/b.pem
+            ✓ c.pem    38d03ade2be3704f  2036-02-28   9.2 y  CN=example, O=Okta
+            ✗ d e.pem  refused (encoding): UTF-16
+              help: iconv '/etc/sso-certd/certificates/d e.pem'
+
+            3 certificates fit for upload, 2 files refused. Details: sso-certd inspect FILE
+        "#]],
+        );
+    }
+
+    #[test]
+    fn why_a_name_was_passed_over_is_said_by_its_own_directory() {
+        let mut inspected = inspected(Vec::new());
+        let names = [
+            "/etc/sso-certd/certificates/okta-1",
+            "/srv/okta/.okta-1",
+            "/srv/okta/okta.pem",
+        ];
+        inspected.look.ignored = PassedOver {
+            count: names.len(),
+            first: names.map(PathBuf::from).to_vec(),
+        };
+        inspected.leavings.insert(names[1].into());
+        check(
+            &inspected,
+            WIDE,
+            0,
+            &expect![[r#"
+              /etc/sso-certd/certificates/okta-1  not looked at: the name matches none of *.pem *.crt
+              /srv/okta/.okta-1                   not looked at: a hidden or unfinished file, by its name
+              /srv/okta/okta.pem                  not looked at: the name matches none of okta-*
+
+            0 certificates fit for upload, 3 not looked at. Details: sso-certd inspect FILE
+        "#]],
         );
     }
 

@@ -15,6 +15,7 @@ pub mod decision_question;
 pub mod decision_text;
 pub mod explain_text;
 pub mod history_text;
+mod inspect_many;
 pub mod inspect_text;
 pub mod integrations_text;
 pub mod metric_family;

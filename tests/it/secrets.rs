@@ -32,6 +32,8 @@ async fn no_secret_is_in_any_output_or_file_even_at_trace() {
                 .contains("private_key")
         })
         .await;
+    let line = daemon.logged("with-key.pem: ").await;
+    assert!(line.contains("ERROR"), "{line}");
     // Some more life: a rejected key, a reload, commands.
     stage.home.write_key("SG.wrong.but.secret.too");
     daemon

@@ -70,6 +70,35 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
         told.out.contains("! ends in 20 d; expiry.warn is 60 d\n"),
         "{told:?}"
     );
+    // The directory: a line for each file, and what is remarkable of it below.
+    stage.home.put("okta", "zero.pem", "no certificate");
+    let directory = stage.home.directory("okta");
+    let told = stage
+        .home
+        .ask(&["inspect", directory.to_str().unwrap()])
+        .await;
+    let lines: Vec<&str> = told.out.lines().collect();
+    let after = |name: &str| {
+        let at = lines.iter().position(|it| it.contains(name));
+        lines[at.unwrap_or_else(|| panic!("{name}: {told:?}")) + 1]
+    };
+    assert!(after("long.pem").starts_with("  ! valid for"), "{told:?}");
+    assert_eq!(after("short.pem"), format!("  ! {near}"), "{told:?}");
+    assert!(after("zero.pem").starts_with("  help: "), "{told:?}");
+    // Files that are not watched, one of which anybody may write.
+    let open = stage.home.path("open.pem");
+    stage.home.write("open.pem", &long.pem, 0o666);
+    let paths = [copy.to_str().unwrap(), open.to_str().unwrap()];
+    let told = stage.home.ask(&["inspect", paths[0], paths[1]]).await;
+    for said in [
+        "\n  ! ends in 20 d; expiry.warn is 60 d\n".to_owned(),
+        format!(
+            "{} is writable by everyone (0666)\n    help: chmod o-w {}\n",
+            paths[1], paths[1]
+        ),
+    ] {
+        assert!(told.out.contains(&said), "{said}: {}", told.out);
+    }
     let mut alone = Command::new(PROGRAM);
     alone.env_clear().arg("--config");
     alone.args([&stage.home.path("nowhere.toml"), &"inspect".into(), &copy]);
@@ -79,6 +108,34 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
             .contains("! ends in 20 d; expiry.warn is 30 d by default\n"),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn inspect_says_by_which_patterns_of_the_integration_a_name_does_not_count() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage
+        .home
+        .set("files", "[defaults]\nfiles = [\"okta-*\"]\n");
+    let names = ["okta-1.pem", "idp.pem", ".okta-2.pem", "okta-3.pem~"];
+    for name in names {
+        stage.home.put("okta", name, &valid(name).pem);
+    }
+    let directory = stage.home.directory("okta");
+    let told = stage
+        .home
+        .ask(&["inspect", directory.to_str().unwrap()])
+        .await;
+    let line = |name: &str| {
+        let line = told.out.lines().find(|it| it.contains(name));
+        line.unwrap_or_else(|| panic!("{name}: {told:?}"))
+    };
+    assert!(line("okta-1.pem").starts_with("ok "), "{told:?}");
+    let unmatched = " not looked at: the name matches none of okta-*";
+    assert!(line("  idp.pem").ends_with(unmatched), "{told:?}");
+    for name in [".okta-2.pem", "okta-3.pem~"] {
+        let hidden = " not looked at: a hidden or unfinished file, by its name";
+        assert!(line(name).ends_with(hidden), "{told:?}");
+    }
 }
 
 /// How often the log says so.
@@ -117,6 +174,8 @@ async fn a_refusal_is_told_once_for_each_content() {
             .await;
         assert_eq!(told(&daemon, "bad.pem: "), 1, "{number}: {}", daemon.log());
     }
+    let line = daemon.logged("bad.pem: ").await;
+    assert!(line.contains("WARN"), "{line}");
     // Other bytes, refused for the same reason in the same words.
     fs::write(&path, "still no certificate").unwrap();
     daemon.measures(refused, &labels, 2.0).await;
@@ -172,16 +231,26 @@ async fn of_many_names_all_are_counted_and_a_few_are_named() {
     for number in 0..3_000 {
         fs::write(directory.join(format!("{number:04}.txt")), "").unwrap();
     }
+    // All of them fine: nothing but their number needs a person.
+    let certificate = valid("many");
     for number in 0..1_100 {
-        fs::write(directory.join(format!("{number:04}.pem")), "").unwrap();
+        let path = directory.join(format!("{number:04}.pem"));
+        fs::write(path, &certificate.pem).unwrap();
     }
     let daemon = stage.start().await;
-    let status = daemon.status().await;
-    let source = &integration(&status, "okta")["source"];
+    let status = daemon.shows_state("okta", &certificate, "trusted").await;
+    let okta = integration(&status, "okta");
+    let source = &okta["source"];
     assert_eq!(
-        (&source["ignored"], &source["surplus"]),
-        (&3_000.into(), &76.into())
+        (&source["ignored"], &source["surplus"], &source["accepted"]),
+        (&3_000.into(), &76.into(), &1_024.into())
     );
+    assert_eq!(
+        (&source["refused"], &okta["attention"]),
+        (&json!([]), &json!(["refused"]))
+    );
+    let told = stage.home.ask(&["status"]).await;
+    assert_eq!(told.exit, 2, "{told:?}");
     drop(daemon);
     let told = stage
         .home

@@ -183,6 +183,11 @@ impl Reader {
 
 /// Reads and judges the version of a file that has this stamp. Opening never blocks.
 pub(super) fn read(path: &Path, stamp: &Stamp, reader: &Reader) -> Opened {
+    read_while(path, stamp, reader, || {})
+}
+
+/// The same, with what happens elsewhere once the bytes are read.
+fn read_while(path: &Path, stamp: &Stamp, reader: &Reader, meanwhile: impl FnOnce()) -> Opened {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -197,6 +202,7 @@ pub(super) fn read(path: &Path, stamp: &Stamp, reader: &Reader) -> Opened {
         Ok(bytes) => bytes,
         Err(error) => return unreadable(word(&error)),
     };
+    meanwhile();
     if !is_still(&file) {
         return Opened::Changing;
     }
@@ -310,6 +316,35 @@ mod tests {
              ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert!(!rejection.may_be_copying);
+    }
+
+    #[test]
+    fn what_is_rewritten_while_it_is_read_is_not_judged() {
+        static JUDGED: AtomicU64 = AtomicU64::new(0);
+        let judge: Judge = |_, _| {
+            JUDGED.fetch_add(1, Ordering::Relaxed);
+            Err(Rejection {
+                refusal: Refusal::new(Reason::Empty, "judged"),
+                may_be_copying: false,
+            })
+        };
+        let reader = Reader::new(judge);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path();
+        std::fs::write(path, "old").unwrap();
+        // The clock of the file system may not tick between the two writes: the first is of long ago.
+        file.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let stamp = Stamp::of(&std::fs::metadata(path).unwrap());
+        let rewrite = || std::fs::write(path, "new").unwrap();
+        let opened = read_while(path, &stamp, &reader, rewrite);
+        assert!(matches!(opened, Opened::Changing));
+        assert_eq!((reader.reads(), JUDGED.load(Ordering::Relaxed)), (1, 0));
+
+        let stamp = Stamp::of(&std::fs::metadata(path).unwrap());
+        assert_eq!(stamp.size, 3);
+        let opened = read_while(path, &stamp, &reader, || {});
+        assert!(matches!(opened, Opened::Read(..)));
+        assert_eq!((reader.reads(), JUDGED.load(Ordering::Relaxed)), (2, 1));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Looking once, by hand: nothing waits, and permissions are a note unless they are to count.
+//! Looking once, by hand: nothing waits, and permissions refuse nothing unless they are to count.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub enum InspectError {
     Source(#[from] SourceError),
 }
 
-/// Judges one file at once. With `strict`, unsafe permissions refuse it; else they are a note of an accepted one.
+/// Judges one file at once. With `strict`, unsafe permissions refuse it; else they are for [`PathJudge`] to say.
 pub fn inspect_file(
     path: &Path,
     trusted: &Trusted,
@@ -44,12 +44,11 @@ pub fn inspect_file(
         Err(NoStamp::Unknown(refusal)) => return file::unseen(path.to_owned(), refusal),
         Err(NoStamp::Gone) => return file::unseen(path.to_owned(), file::vanished()),
     };
-    let permissions = judge.judge(path);
     let verdict = content(path, &stamp, judge_content);
     let verdict = if strict {
-        super::strictest(verdict, permissions)
+        super::strictest(verdict, judge.judge(path))
     } else {
-        noted(verdict, permissions)
+        verdict
     };
     file::looked(path.to_owned(), &stamp, judge.owner_text(&stamp), verdict)
 }
@@ -94,12 +93,4 @@ fn content(path: &Path, stamp: &file::Stamp, judge: Judge) -> FileVerdict {
         }
         Opened::Refused(refusal) => FileVerdict::Refused(refusal),
     }
-}
-
-fn noted(mut verdict: FileVerdict, permissions: Result<(), Refusal>) -> FileVerdict {
-    if let (FileVerdict::Accepted { notes, .. }, Err(refusal)) = (&mut verdict, permissions) {
-        notes.push(format!("permissions: {}", refusal.found));
-        notes.extend(refusal.help);
-    }
-    verdict
 }

@@ -25,8 +25,8 @@ use std::time::Duration;
 pub use access::{PathJudge, Trusted, UnknownName};
 use file::{Content, Opened, Reader, Stamp};
 pub use inspect::{InspectError, inspect_directory, inspect_file};
-pub use names::PatternError;
 use names::Patterns;
+pub use names::{PatternError, is_leaving};
 use thiserror::Error;
 
 use crate::domain::text::printable_path;

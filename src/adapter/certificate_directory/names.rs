@@ -35,7 +35,7 @@ impl Patterns {
 
     /// Whether a name matches a pattern and is no editor's or copier's leaving.
     pub(super) fn count(&self, name: &OsStr) -> bool {
-        self.0.is_match(Path::new(name)) && !is_leaving(name.as_bytes())
+        self.0.is_match(Path::new(name)) && !is_leaving(name)
     }
 }
 
@@ -109,8 +109,9 @@ impl Smallest {
     }
 }
 
-/// Dot files, `x~`, `.x.swp`, `#x#`, `x.tmp`, `x.part`, and vim's `4913`.
-fn is_leaving(name: &[u8]) -> bool {
+/// Whether no pattern makes a name count: dot files, `x~`, `.x.swp`, `#x#`, `x.tmp`, `x.part`, and vim's `4913`.
+pub fn is_leaving(name: &OsStr) -> bool {
+    let name = name.as_bytes();
     let ends_with = |suffix: &[u8]| {
         name.len() >= suffix.len()
             && name

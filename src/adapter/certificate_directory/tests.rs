@@ -781,20 +781,16 @@ fn a_name_that_nobody_has_is_an_error_that_names_it() {
 // Looking by hand.
 
 #[test]
-fn permissions_are_a_note_when_looking_by_hand() {
+fn permissions_refuse_nothing_when_looking_by_hand() {
     let (temporary, _) = fresh();
     let path = temporary.path().join("okta.txt");
     write(&path, &pem("okta"));
     chmod(&path, 0o666);
     let trusted = Trusted::resolve(&[], &[]).unwrap();
     let file = inspect_file(&path, &trusted, false, judge_file);
-    let FileVerdict::Accepted { notes, .. } = &file.verdict else {
-        panic!("{:?}", file.verdict)
-    };
-    assert!(
-        notes[0].starts_with("permissions: ") && notes[0].contains("writable by everyone"),
-        "{notes:?}"
-    );
+    assert_eq!(subjects(&file), ["CN=okta"]);
+    let said = PathJudge::new(&trusted).judge(&path).unwrap_err();
+    assert!(said.found.contains("writable by everyone"), "{said}");
     let file = inspect_file(&path, &trusted, true, judge_file);
     assert_eq!(refusal(&file).reason, Reason::UnsafePermissions);
     let file = inspect_file(&temporary.path().join("gone"), &trusted, false, judge_file);

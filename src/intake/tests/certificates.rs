@@ -5,10 +5,12 @@ use rcgen::{
     CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
     PKCS_ECDSA_P521_SHA256, PKCS_ECDSA_P521_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519,
 };
+use x509_parser::prelude::{AlgorithmIdentifier, FromDer as _};
 
 use super::*;
 use crate::domain::KeyAlgorithm;
 use crate::intake::forge::{self, EcdsaCurve, Hash, Signing};
+use crate::intake::signature;
 
 #[test]
 fn the_clock_plays_no_part() {
@@ -389,6 +391,43 @@ fn signature_algorithms_are_judged() {
         [],
         "only a self-signature says how old it is"
     );
+}
+
+#[test]
+fn a_signature_over_md5_or_older_is_refused_by_every_name_of_it() {
+    for (dotted, expected) in [
+        ("1.2.840.113549.1.1.2", true), // MD2
+        ("1.2.840.113549.1.1.3", true), // MD4
+        ("1.2.840.113549.1.1.4", true), // MD5
+        ("1.3.14.3.2.2", true),         // MD4
+        ("1.3.14.3.2.3", true),         // MD5
+        ("1.3.14.3.2.4", true),         // MD4
+        ("1.2.840.113549.1.1.5", false),
+        ("1.3.14.3.2.29", false),
+        ("1.2.840.113549.1.1.11", false),
+    ] {
+        let der = forge::sequence(&[&forge::oid(dotted), &[5, 0]]);
+        let (_, algorithm) = AlgorithmIdentifier::from_der(&der).unwrap();
+        assert_eq!(signature::is_forgeable(&algorithm), expected, "{dotted}");
+    }
+    let md5 = Shape {
+        hash: Hash::Md5,
+        ..Shape::default()
+    };
+    let (md5, name) = (md5.der(), forge::oid("1.2.840.113549.1.1.4"));
+    for older in ["1.2.840.113549.1.1.2", "1.2.840.113549.1.1.3"] {
+        let older = forge::oid(older);
+        let mut der = md5.clone();
+        let mut from = 0;
+        let mut places = 0;
+        while let Some(at) = der[from..].windows(name.len()).position(|it| it == name) {
+            from += at + name.len();
+            der[from - name.len()..from].copy_from_slice(&older);
+            places += 1;
+        }
+        assert_eq!(places, 2, "inside and outside");
+        refuses(der, Reason::Signature, "signed over MD5 or older");
+    }
 }
 
 /// It is accepted with nothing to remark but this, and refused with one bit of it flipped: in its name, or in its signature.

@@ -68,6 +68,14 @@ fn utf16_is_refused_with_the_command_that_converts_it() {
     }
 }
 
+/// The file is refused for good, and it is said what to do.
+#[track_caller]
+fn helps(bytes: impl AsRef<[u8]>, reason: Reason, words: &str) -> Refusal {
+    let refusal = refuses(bytes, reason, words);
+    assert!(!refusal.help.is_empty(), "nothing helps: {refusal}");
+    refusal
+}
+
 #[test]
 fn what_is_no_certificate_is_named() {
     let pem = canonical_pem(&der("idp"));
@@ -101,7 +109,7 @@ fn what_is_no_certificate_is_named() {
         ("\u{1}\u{2}\0\0abc".to_owned(), "binary data"),
         ("PK\u{3}\u{4}\u{14}\0\u{8}\0".to_owned(), "a ZIP archive"),
     ] {
-        refuses(bytes, Reason::NoCertificate, words);
+        helps(bytes, Reason::NoCertificate, words);
     }
 }
 
@@ -126,19 +134,21 @@ fn blocks_of_another_kind_are_named() {
         ("X509 CRL", "(CRL)"),
         ("PKCS7", "PKCS#7"),
         ("PUBLIC KEY", "a public key"),
+        ("RSA PUBLIC KEY", "a public key"),
+        ("DH PARAMETERS", "parameters of a key"),
         ("SECRET SAUCE", "a block that is no certificate"),
     ] {
         let other = pem.replace(" CERTIFICATE", &format!(" {label}"));
-        refuses(&other, Reason::PemLabel, words);
-        refuses(format!("{pem}{other}"), Reason::PemLabel, words);
-        let refusal = refuses(&other, Reason::PemLabel, words);
+        helps(&other, Reason::PemLabel, words);
+        helps(format!("{pem}{other}"), Reason::PemLabel, words);
+        let refusal = helps(&other, Reason::PemLabel, words);
         assert!(
             !refusal.found.contains("SAUCE"),
             "nothing of the file is quoted"
         );
     }
     let mismatch = pem.replace("END CERTIFICATE", "END PRIVATE KEY");
-    refuses(
+    helps(
         mismatch,
         Reason::PemLabel,
         "BEGIN CERTIFICATE ends as END PRIVATE KEY",
@@ -147,7 +157,7 @@ fn blocks_of_another_kind_are_named() {
         "BEGIN CERTIFICATE-----\n",
         "BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\n",
     );
-    refuses(headers, Reason::PemMalformed, "headers inside (RFC 1421)");
+    helps(headers, Reason::PemMalformed, "headers inside (RFC 1421)");
 }
 
 #[test]
@@ -156,13 +166,13 @@ fn der_of_another_kind_is_named() {
     let request = CertificateParams::default()
         .serialize_request(&key)
         .unwrap();
-    refuses(
+    helps(
         request.der(),
         Reason::NoCertificate,
         "a certificate request (CSR)",
     );
     let info = forge::rsa_info(&forge::rsa_modulus(), 65_537);
-    refuses(
+    helps(
         info,
         Reason::NoCertificate,
         "a public key without its certificate",
@@ -171,7 +181,7 @@ fn der_of_another_kind_is_named() {
         &forge::oid("1.2.840.113549.1.7.2"),
         &forge::element(0xa0, &[0; 300]),
     ]);
-    let refusal = refuses(pkcs7, Reason::NoCertificate, "PKCS#7 in DER");
+    let refusal = helps(pkcs7, Reason::NoCertificate, "PKCS#7 in DER");
     assert!(refusal.help[0].contains("-inform DER"));
     let list = forge::sequence(&[
         &[2, 1, 1],
@@ -180,7 +190,7 @@ fn der_of_another_kind_is_named() {
         &forge::utc("260101000000Z"),
     ]);
     let list = forge::sequence(&[&list, &[0; 200]]);
-    refuses(list, Reason::NoCertificate, "a revocation list (CRL)");
+    helps(list, Reason::NoCertificate, "a revocation list (CRL)");
 }
 
 #[test]
@@ -278,15 +288,16 @@ fn what_is_not_the_one_der_form_is_refused() {
     refuses(&padded, Reason::NotDer, "written longer than DER allows");
     let indefinite = [&[0x30, 0x80][..], &der[4..], &[0, 0]].concat();
     refuses(&indefinite, Reason::NotDer, "indefinite length");
-    let critical_of_one = Shape {
+    let critical_as = |truth: u8| Shape {
         extensions: vec![forge::sequence(&[
             &forge::oid("2.5.29.19"),
-            &[1, 1, 1],
+            &[1, 1, truth],
             &forge::element(4, &[0x30, 0]),
         ])],
         ..Shape::default()
     };
-    refuses(critical_of_one.der(), Reason::NotDer, "");
+    accepts_one(critical_as(0xff).der());
+    refuses(critical_as(1).der(), Reason::NotDer, "");
     let explicit_default = Shape {
         version: Some(vec![0]),
         ..Shape::default()
