@@ -32,6 +32,12 @@ async fn missed(daemon: &Daemon) -> f64 {
     daemon.metrics().await.value(name, &[]).unwrap()
 }
 
+/// How many hints the kernel's events were.
+async fn events(daemon: &Daemon) -> f64 {
+    let name = "sso_certd_watch_events_total";
+    daemon.metrics().await.value(name, &[]).unwrap()
+}
+
 /// Waits until so many files are accepted.
 async fn has_files(daemon: &Daemon, accepted: u32) {
     let labels = [OF_OKTA[0], OF_OKTA[1], ("status", "accepted")];
@@ -481,6 +487,39 @@ async fn after_more_events_than_the_queue_holds_nothing_is_lost() {
     let looks = looks(&daemon).await - before;
     assert!(looks <= 6.0, "{looks}");
     is_watched(&stage, &daemon, "after.pem").await;
+}
+
+#[tokio::test]
+async fn what_another_directory_did_while_events_were_lost_is_found() {
+    let stage = Stage::new(&[("okta", OKTA), ("adfs", ADFS)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    for integration in ["okta", "adfs"] {
+        let labels = [("integration", integration), OF_OKTA[1]];
+        daemon
+            .measures("sso_certd_watch_active", &labels, 1.0)
+            .await;
+    }
+    let before = events(&daemon).await;
+    daemon.signal(Signal::STOP);
+    let directory = stage.home.directory("okta");
+    let (one, other) = (directory.join("a.tmp"), directory.join("b.tmp"));
+    fs::write(&one, "").unwrap();
+    // Each is two events: the queue is full half-way, wherever its limit is.
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let turns = limit.trim().parse::<u32>().unwrap() / 2 + 1_000;
+    for _ in 0..turns {
+        fs::rename(&one, &other).unwrap();
+        fs::rename(&other, &one).unwrap();
+    }
+    let certificate = valid("behind the others");
+    stage.home.put("adfs", "behind.pem", &certificate.pem);
+    daemon.signal(Signal::CONT);
+    daemon.shows_state("adfs", &certificate, "trusted").await;
+    let heard = events(&daemon).await - before;
+    let raised = f64::from(turns) * 4.0;
+    assert!(heard < raised, "nothing was lost: {heard} of {raised}");
+    stage.assert_well_behaved();
 }
 
 #[tokio::test]
