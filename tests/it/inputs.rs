@@ -11,6 +11,7 @@ use num_bigint::BigUint;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, PKCS_ED25519};
 use rustix::fs::{CWD, FileType, Mode};
 use serde_json::Value;
+use sso_certd::domain::Fingerprint;
 use tokio::task::JoinSet;
 
 use crate::certificates::{expired, future, valid};
@@ -620,7 +621,7 @@ async fn every_file_of_the_catalogue_is_answered_as_it_says() {
         .await;
     assert_status(&status, &rows, &directory);
     assert_inspected(home, &rows, &directory).await;
-    assert_harmless(home, &daemon, &directory).await;
+    assert_harmless(home, &daemon, &rows, &directory).await;
 }
 
 /// As many files of each kind as there are rows, every accepted one in the plan, and SendGrid has what is evil.
@@ -734,7 +735,7 @@ async fn assert_inspected(home: &Home, rows: &[Row], directory: &Path) {
 }
 
 /// No subject does anything to the screen, the scraper or the log of who reads about it.
-async fn assert_harmless(home: &Home, daemon: &Daemon, directory: &Path) {
+async fn assert_harmless(home: &Home, daemon: &Daemon, rows: &[Row], directory: &Path) {
     let mut told = Vec::new();
     let directory = directory.to_str().unwrap();
     let [newline, length] = ["newline", "length"].map(|it| format!("{directory}/evil-{it}.der"));
@@ -751,6 +752,12 @@ async fn assert_harmless(home: &Home, daemon: &Daemon, directory: &Path) {
     for arguments in commands {
         let ran = home.ask(arguments).await;
         told.push((arguments.join(" "), ran.out + &ran.err));
+    }
+    for row in rows.iter().filter(|it| it.name.starts_with("evil")) {
+        let fingerprint = Fingerprint::of(row.bytes.as_ref().unwrap()).hex();
+        let ran = home.ask(&["explain", &fingerprint]).await;
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        told.push((format!("explain {}", row.name), ran.out + &ran.err));
     }
     for page in ["/", "/metrics"] {
         told.push((page.to_owned(), daemon.get(page).await.1));
@@ -769,9 +776,16 @@ async fn assert_harmless(home: &Home, daemon: &Daemon, directory: &Path) {
             );
         }
     }
-    // They are told of, escaped.
-    let status = &told[2].1;
-    for escaped in ["a\\\\u{a}INJECTED", "\\\\u{1b}[2J", "a\\\\u{202e}b"] {
-        assert!(status.contains(escaped), "{escaped}: {status}");
+    // Where subjects are told of, they are escaped.
+    let telling = told.iter().filter(|(place, _)| {
+        let names = ["status --json", "explain ", "inspect ", "/metrics"];
+        names.iter().any(|it| place.starts_with(it))
+    });
+    let telling: Vec<String> = telling
+        .map(|(_, text)| text.replace("\\\\", "\\"))
+        .collect();
+    for escaped in ["a\\u{a}INJECTED", "\\u{1b}[2J", "a\\u{202e}b"] {
+        let count = telling.iter().filter(|it| it.contains(escaped)).count();
+        assert!(count >= 4, "{escaped}: {telling:#?}");
     }
 }
