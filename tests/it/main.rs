@@ -26,6 +26,7 @@ mod drift;
 mod exposition;
 mod gate;
 mod harness;
+mod inputs;
 mod key_material;
 #[path = "../keys/mod.rs"]
 mod keys;

@@ -362,11 +362,13 @@ fn patient(rejection: &Rejection, age: Duration, now: &Moment) -> FileVerdict {
     FileVerdict::Refused(refusal)
 }
 
-/// Unsafe permissions refuse whatever a file holds, but key material is the louder news.
+/// Unsafe permissions refuse whatever a file holds. But key material is the louder news; and what is no file is never
+/// opened, and nobody is to change the permissions of a device.
 fn strictest(verdict: FileVerdict, permissions: Result<(), Refusal>) -> FileVerdict {
-    let holds_key = matches!(&verdict, FileVerdict::Refused(it) if it.reason == Reason::PrivateKey);
+    let says_more = matches!(&verdict, FileVerdict::Refused(it)
+        if matches!(it.reason, Reason::PrivateKey | Reason::NotRegularFile));
     match permissions {
-        Err(refusal) if !holds_key => FileVerdict::Refused(refusal),
+        Err(refusal) if !says_more => FileVerdict::Refused(refusal),
         _ => verdict,
     }
 }

@@ -469,8 +469,6 @@ fn a_directory_that_is_missing_or_none_is_an_error() {
 fn pipes_sockets_devices_and_directories_are_not_opened() {
     for kind in ["a named pipe", "a socket", "a device", "a directory"] {
         let (temporary, mut directory) = fresh();
-        // /dev is not everywhere a directory that nobody else could write.
-        directory.strict = kind != "a device";
         let path = temporary.path().join("x.pem");
         match kind {
             "a named pipe" => make_pipe(&path),
@@ -645,6 +643,34 @@ fn every_directory_above_is_judged_at_every_look() {
     } else {
         assert_eq!(self::refusal(&look).reason, Reason::UnsafePermissions);
     }
+}
+
+#[test]
+fn a_shared_directory_is_watched_if_it_is_roots_and_sticky_and_its_files_are_still_judged() {
+    let (temporary, mut directory) = fresh();
+    let (watched, path) = (temporary.path(), temporary.path().join("okta.pem"));
+    write(&path, &pem("okta"));
+    chmod(&path, 0o644);
+    chmod(watched, 0o1777);
+    let look = only(directory.look(&in_secs(10)).unwrap());
+    if is_root() {
+        assert_eq!(subjects(&look).len(), 1, "a Kubernetes mount is like that");
+        assert_eq!(directory.judge_path(), Ok(()));
+        chmod(&path, 0o666);
+        let words = "okta.pem is writable by everyone (0666)";
+        refused(&mut directory, Reason::UnsafePermissions, words);
+        chmod(&path, 0o644);
+        let look = only(directory.look(&in_secs(10)).unwrap());
+        assert_eq!(subjects(&look).len(), 1);
+    } else {
+        let reason = refusal(&look).reason;
+        assert_eq!(reason, Reason::UnsafePermissions, "whoever owns it could");
+    }
+    chmod(watched, 0o777);
+    let words = "is writable by everyone (0777)";
+    let refusal = refused(&mut directory, Reason::UnsafePermissions, words);
+    assert_eq!(refusal.help, [format!("chmod o-w {}", watched.display())]);
+    assert_eq!(directory.judge_path(), Err(refusal));
 }
 
 #[test]
