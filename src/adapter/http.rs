@@ -288,8 +288,12 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
     use tokio::sync::Semaphore;
+    use tokio::time::Instant;
 
     use super::*;
+
+    /// More than the system keeps for who does not read.
+    const LARGE: usize = 32 << 20;
 
     /// A server with an answer that comes at once, and one that waits for leave.
     struct Server {
@@ -313,6 +317,7 @@ mod tests {
             };
             let router = Router::new()
                 .route("/slow", get(slow))
+                .route("/large", get(|| async { vec![b'~'; LARGE] }))
                 .route("/", get(|| async { "at once" }));
             let (stop, stopped) = watch::channel(false);
             let mut task = JoinSet::new();
@@ -385,5 +390,45 @@ mod tests {
         for stream in asking {
             assert!(rest(stream).await.ends_with("at last"));
         }
+    }
+
+    /// What comes until the other side hangs up.
+    async fn everything(mut stream: TcpStream) -> Vec<u8> {
+        let mut all = Vec::new();
+        let read = timeout(Duration::from_secs(120), stream.read_to_end(&mut all));
+        read.await.expect("the other side hangs up").ok();
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_too_long_for_a_head_is_hung_up_on() {
+        let server = Server::start().await;
+        let begun = Instant::now();
+        let stream = server.send("GET / HTTP/1.1\r\nHo").await;
+        assert_eq!(everything(stream).await, b"");
+        let took = begun.elapsed();
+        let second = Duration::from_secs(1);
+        assert!(
+            (HEAD_TIMEOUT..HEAD_TIMEOUT + second).contains(&took),
+            "{took:?}"
+        );
+    }
+
+    /// How much of a large answer comes to who begins to read after so long.
+    async fn read_after(pause: Duration) -> usize {
+        tokio::time::pause();
+        let server = Server::start().await;
+        let stream = server.ask("/large").await;
+        sleep(pause).await;
+        tokio::time::resume(); // the bytes take real time, in which a paused clock would run ahead
+        let all = everything(stream).await;
+        String::from_utf8(all).unwrap().matches('~').count()
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_hung_up_on() {
+        assert_eq!(read_after(TCP_TIMEOUT / 2).await, LARGE);
+        let late = read_after(TCP_TIMEOUT * 3 / 2).await;
+        assert!(late < LARGE, "{late}");
     }
 }

@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use crate::certificates::{Made, valid};
 use crate::harness::{Daemon, Home, KEY, OKTA, Stage, integration, state_of, states};
 use crate::simulator::{
-    Account, Commit, Fault, Integration, ListTrick, Operation, Options, Reply, Rule, SCOPES,
-    Simulator,
+    Account, Commit, Duplicates, Fault, Integration, ListTrick, Operation, Options, Reply, Rule,
+    SCOPES, Simulator,
 };
 
 /// A daemon in step with one certificate of ours.
@@ -181,8 +181,8 @@ async fn a_file_that_is_taken_away_takes_nothing_away() {
     assert_eq!(stage.sendgrid.history().writes().count(), 2);
 }
 
-#[tokio::test]
-async fn two_daemons_on_two_hosts_make_a_row_each_at_most_and_neither_takes_one_away() {
+/// Two daemons on two hosts, each with its key and its ledger, that have compared nothing with nothing.
+async fn two_hosts() -> [(Stage, Daemon); 2] {
     const OTHER_KEY: &str = "SG.other-host.4Fq0Zr8xW2nL6tB1vC9k";
     let account = Account::new("default")
         .key(KEY, &SCOPES)
@@ -206,6 +206,13 @@ async fn two_daemons_on_two_hosts_make_a_row_each_at_most_and_neither_takes_one_
     for daemon in [&first, &second] {
         daemon.has_compared().await;
     }
+    [(here, first), (there, second)]
+}
+
+#[tokio::test]
+async fn two_daemons_on_two_hosts_make_a_row_each_at_most_and_neither_takes_one_away() {
+    let [(here, first), (there, second)] = two_hosts().await;
+    let sendgrid = &here.sendgrid;
     // Stored so late that the other one has looked and found nothing, and answered in time.
     let slow = Fault::new(Commit::After(Duration::from_secs(3)), Reply::Usual);
     sendgrid.script(Rule::always(slow).on(Operation::Create).times(2));
@@ -227,5 +234,38 @@ async fn two_daemons_on_two_hosts_make_a_row_each_at_most_and_neither_takes_one_
     let history = sendgrid.history();
     assert_eq!(history.writes().count(), 2, "{history}");
     assert_eq!(sendgrid.rows_with(certificate.fingerprint).len(), 2);
+    here.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn where_sendgrid_refuses_what_it_has_the_later_of_two_hosts_finds_the_row_of_the_first() {
+    let [(here, first), (there, second)] = two_hosts().await;
+    let sendgrid = &here.sendgrid;
+    sendgrid.behave(|it| it.duplicates = Duplicates::Refused);
+    let certificate = valid("both");
+    here.home.put("okta", "both.pem", &certificate.pem);
+    first.shows_state("okta", &certificate, "trusted").await;
+    // The other one looked just before.
+    let before = Fault::list(ListTrick::Empty);
+    sendgrid.script(Rule::next(Operation::List, before));
+    there.home.put("okta", "both.pem", &certificate.pem);
+    there
+        .sendgrid_has(&second, "it is refused", |it| {
+            it.history().answered(400).count() == 1
+        })
+        .await;
+    for (daemon, state) in [(&first, "trusted"), (&second, "found")] {
+        daemon.signal(Signal::USR1);
+        daemon
+            .shows(&format!("it is {state} and in step"), |it| {
+                states(it, "okta") == [state] && integration(it, "okta")["in_step"] == true
+            })
+            .await;
+    }
+    let history = sendgrid.history();
+    let posts: Vec<_> = history.posts_of(certificate.fingerprint).collect();
+    assert_eq!(posts.len(), 2, "{history}");
+    assert_eq!(history.writes().count(), 2, "{history}");
+    here.assert_one_row(&certificate);
     here.assert_well_behaved();
 }

@@ -282,3 +282,32 @@ async fn what_the_server_asked_to_wait_for_outlives_a_restart() {
     let history = stage.sendgrid.history();
     assert_eq!(history.requests().count(), 1, "{history}");
 }
+
+#[tokio::test]
+async fn what_we_wait_for_after_failures_outlives_a_restart() {
+    // One failing integration closes only itself; two close the account, as can be seen.
+    let stage = Stage::new(&[("okta", OKTA), ("adfs", ADFS)]).await;
+    let own = "[delivery]\nretry_first = \"60s\"\nretry_cap = \"60s\"\n";
+    stage.home.set("own", own);
+    stage.sendgrid.script(Rule::always(Fault::refuse(503)));
+    let daemon = stage.start().await;
+    let until = "sso_certd_api_backoff_until_timestamp_seconds";
+    daemon.has_counted(until, &[("account", "default")]).await;
+    assert_eq!(daemon.stop().await, 0);
+    let history = stage.sendgrid.history();
+    assert_eq!(history.requests().count(), 2, "{history}");
+
+    let again = stage.start().await;
+    again.has_counted(until, &[("account", "default")]).await;
+    let certificate = valid("waiting");
+    stage.home.put("okta", "waiting.pem", &certificate.pem);
+    again
+        .shows("the file is seen", |it| {
+            integration(it, "okta")["source"]["accepted"] == 1
+        })
+        .await;
+    again.signal(Signal::USR1);
+    assert_eq!(again.stop().await, 0);
+    let history = stage.sendgrid.history();
+    assert_eq!(history.requests().count(), 2, "{history}");
+}

@@ -299,3 +299,26 @@ async fn without_its_ledger_nothing_is_written_to_sendgrid() {
     assert_eq!(status["ledger"]["writable"], false);
     assert_eq!(stage.sendgrid.history().writes().count(), 0);
 }
+
+#[tokio::test]
+async fn a_ledger_of_a_newer_version_is_refused_by_that_versions_name() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    assert_eq!(daemon.stop().await, 0);
+    let ledger = rusqlite::Connection::open(stage.home.state().join("ledger.sqlite")).unwrap();
+    let newer = "PRAGMA user_version = 999;
+        UPDATE meta SET value = 'sso-certd 9.1.0' WHERE key = 'written_by';";
+    ledger.execute_batch(newer).unwrap();
+    assert_eq!(ledger.changes(), 1);
+    ledger.close().unwrap();
+    stage.home.put("okta", "new.pem", &valid("new").pem);
+    let before = stage.sendgrid.history().requests().count();
+    for command in ["run", "status", "sync"] {
+        let ran = stage.home.ask(&[command]).await;
+        assert_eq!(ran.exit, 78, "{command}: {ran:?}");
+        assert!(ran.err.contains("sso-certd 9.1.0"), "{command}: {ran:?}");
+    }
+    let history = stage.sendgrid.history();
+    assert_eq!(history.requests().count(), before, "{history}");
+}

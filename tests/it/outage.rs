@@ -1,15 +1,17 @@
 //! SendGrid refuses, blocks or is not there: it is said, the others go on, and all recovers by itself.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::certificates::valid;
 use crate::harness::{ADFS, Home, KEY, OKTA, Stage, integration, quoted, state_of};
 use crate::simulator::{
-    Account, Commit, Fault, Integration, Listening, Operation, Options, Reply, Rule, SCOPES,
-    Simulator,
+    Account, Commit, Fault, Integration, Listening, Moment, Operation, Options, Reply, Rule,
+    SCOPES, Simulator,
 };
 
 const ACCOUNT: [(&str, &str); 1] = [("account", "default")];
@@ -56,6 +58,80 @@ async fn a_key_replaced_at_both_ends_loses_nothing() {
     stage.home.put("okta", "rotated.pem", &certificate.pem);
     daemon.shows_state("okta", &certificate, "trusted").await;
     stage.assert_well_behaved();
+}
+
+const OTHER_KEY: &str = "SG.other.8wLq2Vn5tR1yC7mK3pX6";
+
+/// A SendGrid that knows two keys, and a home with the first; nothing but a changed file makes it try a key again.
+async fn two_keys() -> Stage {
+    let account = Account::new("default")
+        .key(KEY, &SCOPES)
+        .key(OTHER_KEY, &SCOPES)
+        .integration(Integration::new("okta", OKTA));
+    let options = Options {
+        accounts: vec![account],
+        ..Options::default()
+    };
+    let sendgrid = Arc::new(Simulator::start(options).await);
+    let home = Home::new(&sendgrid.url());
+    home.integration("okta", OKTA);
+    home.set("probe", "[delivery]\nprobe = \"1h\"\n");
+    Stage { sendgrid, home }
+}
+
+#[tokio::test]
+async fn a_key_replaced_while_a_request_is_under_way_is_read_at_its_401_and_used_at_once() {
+    let stage = two_keys().await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    stage
+        .sendgrid
+        .script(Rule::next(Operation::Create, Fault::refuse(401)));
+    let (staged, key) = (stage.home.path(".next-key"), stage.home.path("key"));
+    std::fs::write(&staged, OTHER_KEY).unwrap();
+    std::fs::set_permissions(&staged, std::fs::Permissions::from_mode(0o600)).unwrap();
+    stage.sendgrid.on_post(move |moment, _| {
+        if moment == Moment::Received && staged.exists() {
+            std::fs::rename(&staged, &key).unwrap();
+        }
+    });
+    let certificate = valid("between");
+    stage.home.put("okta", "between.pem", &certificate.pem);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+
+    let history = stage.sendgrid.history();
+    let posts = history.posts_of(certificate.fingerprint);
+    let posts: Vec<_> = posts.map(|it| (it.status, it.client.as_deref())).collect();
+    let expected = [
+        (Some(401), Some("default/1")),
+        (Some(200), Some("default/2")),
+    ];
+    assert_eq!(posts, expected, "{history}");
+    let log = daemon.log();
+    assert!(!log.contains("rejected (401)"), "{log}");
+    stage.assert_one_row(&certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_reload_takes_up_another_key() {
+    let stage = two_keys().await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    stage.home.write_key(OTHER_KEY);
+    daemon.signal(Signal::HUP);
+    daemon.logged("Reloaded: ").await;
+    let before = stage.sendgrid.history().requests().count();
+    daemon.signal(Signal::USR1);
+    stage
+        .sendgrid_has(&daemon, "it is asked again", |it| {
+            it.history().requests().count() > before
+        })
+        .await;
+    let history = stage.sendgrid.history();
+    let mut later = history.requests().skip(before);
+    let is_by_it = later.all(|it| it.client.as_deref() == Some("default/2"));
+    assert!(is_by_it, "{history}");
 }
 
 #[tokio::test]
@@ -209,7 +285,7 @@ async fn a_failing_list_is_never_an_empty_one() {
         stage
             .sendgrid
             .script(Rule::always(Fault::reply(reply.clone())).on(Operation::List));
-        daemon.signal(rustix::process::Signal::USR1);
+        daemon.signal(Signal::USR1);
         let status = daemon
             .shows("the failure is told", |it| {
                 integration(it, "okta")["failure"]["text"].is_string()

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::certificates::{Made, ending, short_lived, valid};
 use crate::harness::{Daemon, OKTA, Stage, integration};
 use crate::simulator::{Fault, Operation, Rule};
@@ -290,4 +293,60 @@ async fn a_file_that_is_refused_is_no_absence() {
     }
     assert_eq!(stage.sendgrid.history().count(Operation::Update), 0);
     assert_eq!(enabled(&stage, &old), [true]);
+}
+
+/// One that is over, and whose file is gone, beside one that stays, while the clocks differ by so much.
+async fn over_while_clocks_differ(skew_secs: i64) -> (Stage, Daemon) {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    retire(&stage, "delete");
+    let when = "[defaults.retire]\nwhen = \"expired\"\n";
+    stage.home.set("when", when);
+    stage.sendgrid.behave(|it| it.clock_skew_secs = skew_secs);
+    let (old, stays) = (short_lived("old", 8), ending("stays", 2048));
+    let end = clock_gettime(ClockId::Realtime).tv_sec + 8;
+    stage.home.put("okta", "old.pem", &old.pem);
+    stage.home.put("okta", "stays.pem", &stays.pem);
+    let daemon = stage.start().await;
+    daemon.shows_state("okta", &old, "trusted").await;
+    daemon.shows_state("okta", &stays, "trusted").await;
+    stage.home.take("okta", "old.pem");
+    daemon.shows_state("okta", &old, "superseded").await;
+    assert_eq!(stage.sendgrid.history().count(Operation::Delete), 0);
+    while clock_gettime(ClockId::Realtime).tv_sec <= end {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stage.assert_one_row(&stays);
+    (stage, daemon)
+}
+
+#[tokio::test]
+async fn an_end_that_the_clocks_disagree_about_takes_nothing_away() {
+    let (stage, daemon) = over_while_clocks_differ(320).await;
+    let told = stage.home.ask(&["sync", "okta"]).await;
+    let history = stage.sendgrid.history();
+    assert_eq!(
+        history.count(Operation::Delete),
+        0,
+        "the clocks disagree, so nothing is known to be over: {told:?} {history}"
+    );
+    stage.sendgrid.behave(|it| it.clock_skew_secs = 0);
+    daemon.signal(Signal::USR1);
+    stage
+        .sendgrid_has(&daemon, "it is deleted once they agree", |it| {
+            it.rows().count() == 1
+        })
+        .await;
+    assert_eq!(stage.home.ask(&["sync", "okta"]).await.exit, 0);
+    assert_eq!(stage.sendgrid.history().count(Operation::Delete), 1);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn clocks_that_differ_by_less_than_five_minutes_delay_no_end() {
+    let (stage, daemon) = over_while_clocks_differ(280).await;
+    stage
+        .sendgrid_has(&daemon, "it is deleted", |it| it.rows().count() == 1)
+        .await;
+    assert_eq!(stage.sendgrid.history().count(Operation::Delete), 1);
+    stage.assert_well_behaved();
 }

@@ -15,7 +15,8 @@ use tokio::net::UnixDatagram;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::certificates::valid;
-use crate::harness::{Daemon, Home, LIMIT, OKTA, Stage, pid_of};
+use crate::harness::{Daemon, Home, LIMIT, OKTA, Stage, integration, pid_of};
+use crate::simulator::Listening;
 
 const RELOADED: &str = "sso_certd_config_last_reload_successful";
 
@@ -94,6 +95,24 @@ async fn each_reload_is_told_with_its_time_in_one_datagram_and_then_its_end() {
     daemon.signal(Signal::TERM);
     assert_eq!(manager.told(&changes, &daemon).await, ["STOPPING=1"]);
     assert_eq!(daemon.exit().await, 0);
+}
+
+#[tokio::test]
+async fn it_is_ready_when_it_has_looked_although_sendgrid_does_not_answer() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    for number in 0..100 {
+        let name = format!("{number}.pem");
+        stage.home.put("okta", &name, &valid(&name).pem);
+    }
+    stage.sendgrid.listen(Listening::Silent).await;
+    let manager = Manager::listen(&stage.home);
+    let mut daemon = manager.start(&stage);
+    manager.told(&["READY=1"], &daemon).await;
+    daemon.started().await;
+    let status = daemon.status().await;
+    let source = &integration(&status, "okta")["source"];
+    assert_eq!(source["accepted"], 100, "{status:#}");
+    assert_eq!(stage.sendgrid.history().requests().count(), 0);
 }
 
 /// Has systemd pass the key on: a copy that is made at the start.

@@ -256,6 +256,63 @@ fn a_deleted_certificate_is_removed_only_after_two_lists_a_window_apart() {
     assert_eq!(world.posts.len(), 2, "never uploaded again by itself");
 }
 
+/// The last that was told of a certificate, in a word.
+fn last_word(world: &World, certificate: &Certificate) -> Option<&'static str> {
+    let fingerprint = Some(certificate.fingerprint());
+    let mut entries = world.history.iter().rev();
+    let last = entries.find(|it| it.fingerprint == fingerprint);
+    last.map(|it| it.what.word())
+}
+
+#[test]
+fn a_superseded_one_that_goes_is_gone_and_nobody_removed_it() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 300), certificate("b", "k2", 400));
+    world.file("a.pem", &[&a]);
+    world.file("b.pem", &[&b]);
+    world.pass();
+    world.files.remove("a.pem");
+    world.pass();
+    assert_eq!(world.state(&a), "superseded");
+    world.lose(&a);
+    assert_ne!(world.state(&a), "removed");
+    assert_eq!(last_word(&world, &a), Some("gone"));
+    assert!(!attention(&world).contains(&"removed"));
+}
+
+#[test]
+fn an_expired_one_that_goes_is_gone_and_nobody_removed_it() {
+    let mut world = World::new();
+    let (a, b) = (certificate("a", "k1", 1), certificate("b", "k2", 400));
+    world.file("a.pem", &[&a]);
+    world.file("b.pem", &[&b]);
+    world.pass();
+    world.sleep(2 * DAY);
+    world.pass();
+    assert_eq!(world.state(&a), "expired");
+    world.lose(&a);
+    assert_ne!(world.state(&a), "removed");
+    assert_eq!(last_word(&world, &a), Some("gone"));
+    assert!(!attention(&world).contains(&"removed"));
+}
+
+#[test]
+fn the_only_trusted_one_that_goes_was_removed_although_no_file_has_it() {
+    let mut world = World::new();
+    let (a, over) = (certificate("a", "k1", 300), certificate("over", "k2", 1));
+    world.file("a.pem", &[&a]);
+    world.file("over.pem", &[&over]);
+    world.pass();
+    world.sleep(2 * DAY);
+    world.files.clear();
+    world.pass();
+    assert_eq!(world.state(&a), "trusted");
+    world.lose(&a);
+    assert_eq!(world.state(&a), "removed");
+    assert_eq!(last_word(&world, &a), Some("removed"));
+    assert!(attention(&world).contains(&"removed"));
+}
+
 #[test]
 fn the_key_of_a_removed_certificate_comes_not_back_in_a_new_wrapper() {
     let mut world = World::new();
