@@ -111,7 +111,9 @@ async fn it_is_ready_when_it_has_looked_although_sendgrid_does_not_answer() {
     daemon.started().await;
     let status = daemon.status().await;
     let source = &integration(&status, "okta")["source"];
-    assert_eq!(source["accepted"], 100, "{status:#}");
+    let number = |it: &str| source[it].as_u64().unwrap();
+    // The last ones may still be too young to be judged.
+    assert_eq!(number("accepted") + number("waiting"), 100, "{status:#}");
     assert_eq!(stage.sendgrid.history().requests().count(), 0);
 }
 
