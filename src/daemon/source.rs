@@ -341,7 +341,7 @@ impl SourceTask {
         }
     }
 
-    /// Says what the permissions on the way to the directory will make of its files, before there are any.
+    /// Says what the permissions on the way to the directory make of its files, whether or not there are any.
     fn tell_way(&self, way: Option<&Refusal>) {
         let is_news = self.refusals.is_news(&self.settings, way);
         if let Some(refusal) = way.filter(|_| is_news) {

@@ -34,6 +34,9 @@ pub(super) async fn sync(
     let mut accounts = JoinSet::new();
     for (account, worker) in &*ways_in.workers {
         let names = of_account(ways_in, account, names);
+        if names.is_empty() {
+            continue;
+        }
         let (worker, shared) = (worker.clone(), shared.clone());
         accounts.spawn(async move {
             let is_well = pass_each(&worker, &names).await;
