@@ -70,10 +70,7 @@ fn lines(page: &mut Page, shown: &str, file: &LookedFile, inspected: &Inspected)
             help(page, refusal, &file.path);
         }
         FileVerdict::Waiting { otherwise, .. } => {
-            waiting(page, shown.trim_end(), otherwise.as_ref());
-            if let Some(refusal) = otherwise {
-                help(page, refusal, &file.path);
-            }
+            waiting(page, shown.trim_end(), file, otherwise.as_ref());
         }
         FileVerdict::Accepted {
             certificates,

@@ -84,10 +84,7 @@ fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
             help(page, refusal, &file.path);
         }
         FileVerdict::Waiting { otherwise, .. } => {
-            waiting(page, &path, otherwise.as_ref());
-            if let Some(refusal) = otherwise {
-                help(page, refusal, &file.path);
-            }
+            waiting(page, &path, file, otherwise.as_ref());
         }
         FileVerdict::Accepted {
             certificates,
@@ -245,12 +242,19 @@ pub(super) fn help(page: &mut Page, refusal: &Refusal, path: &Path) {
     }
 }
 
-pub(super) fn waiting(page: &mut Page, path: &str, otherwise: Option<&Refusal>) {
-    let text = match otherwise {
-        None => format!("{path}: changed a moment ago; look again"),
-        Some(refusal) => format!("{path}: may still be being written; if not: {refusal}"),
+pub(super) fn waiting(
+    page: &mut Page,
+    shown: &str,
+    file: &LookedFile,
+    otherwise: Option<&Refusal>,
+) {
+    let Some(refusal) = otherwise else {
+        let text = format!("{shown}: changed a moment ago; look again");
+        return page.marked(Mark::Waits, &text);
     };
+    let text = format!("{shown}: may still be being written; if not: {refusal}");
     page.marked(Mark::Waits, &text);
+    help(page, refusal, &file.path);
 }
 
 /// The width of a label with the space behind it.
