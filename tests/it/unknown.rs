@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::time::Instant;
 
-use crate::certificates::valid;
+use crate::certificates::{Made, valid};
 use crate::harness::{ADFS, OKTA, Stage};
 use crate::simulator::{Commit, Fault, Operation, Reply, Rule};
 
@@ -72,40 +72,47 @@ async fn stored_and_invalid_json_is_one_row() {
     stored_and_lost(Fault::reply(Reply::InvalidJson)).await;
 }
 
-#[tokio::test]
-async fn what_never_arrived_is_sent_again_after_the_settle_window_only() {
-    let settle = Duration::from_millis(600);
+/// The window of [`stage_that_loses_a_post`].
+const SETTLE: Duration = Duration::from_millis(600);
+
+/// The next POST never arrives.
+async fn stage_that_loses_a_post() -> Stage {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     stage.home.set("settle", "[delivery]\nsettle = \"600ms\"\n");
     stage
         .sendgrid
         .script(Rule::next(Operation::Create, Fault::close_before_commit()));
+    stage
+}
+
+fn was_sent_again_after_the_window_only(stage: &Stage, certificate: &Made) {
+    let history = stage.sendgrid.history();
+    let posts: Vec<_> = history.posts_of(certificate.fingerprint).collect();
+    assert_eq!(posts.len(), 2, "{history}");
+    let between = posts[1].at.duration_since(posts[0].at);
+    assert!(between >= SETTLE, "{between:?}: {history}");
+    let lists = history
+        .of(Operation::List)
+        .filter(|it| it.at > posts[0].at && it.at < posts[1].at);
+    assert!(lists.count() >= 2, "{history}");
+    stage.assert_one_row(certificate);
+    stage.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn what_never_arrived_is_sent_again_after_the_settle_window_only() {
+    let stage = stage_that_loses_a_post().await;
     let daemon = stage.start().await;
     let certificate = valid("never");
     stage.home.put("okta", "never.pem", &certificate.pem);
     daemon.shows_state("okta", &certificate, "trusted").await;
     daemon.measures(OPEN, &LABELS, 0.0).await;
-    let history = stage.sendgrid.history();
-    let posts: Vec<_> = history.posts_of(certificate.fingerprint).collect();
-    assert_eq!(posts.len(), 2, "{history}");
-    let between = posts[1].at.duration_since(posts[0].at);
-    assert!(between >= settle, "{between:?}: {history}");
-    let lists = history
-        .of(Operation::List)
-        .filter(|it| it.at > posts[0].at && it.at < posts[1].at);
-    assert!(lists.count() >= 2, "{history}");
-    stage.assert_one_row(&certificate);
-    stage.assert_well_behaved();
+    was_sent_again_after_the_window_only(&stage, &certificate);
 }
 
 #[tokio::test]
 async fn syncs_without_a_daemon_settle_between_them_what_never_arrived() {
-    let settle = Duration::from_millis(600);
-    let stage = Stage::new(&[("okta", OKTA)]).await;
-    stage.home.set("settle", "[delivery]\nsettle = \"600ms\"\n");
-    stage
-        .sendgrid
-        .script(Rule::next(Operation::Create, Fault::close_before_commit()));
+    let stage = stage_that_loses_a_post().await;
     let certificate = valid("never");
     stage.home.put("okta", "never.pem", &certificate.pem);
     let mut exits = Vec::new();
@@ -113,13 +120,7 @@ async fn syncs_without_a_daemon_settle_between_them_what_never_arrived() {
         exits.push(stage.home.ask(&["sync"]).await.exit);
     }
     assert_eq!((exits[0], exits.last()), (1, Some(&0)), "{exits:?}");
-    let history = stage.sendgrid.history();
-    let posts: Vec<_> = history.posts_of(certificate.fingerprint).collect();
-    assert_eq!(posts.len(), 2, "{history}");
-    let between = posts[1].at.duration_since(posts[0].at);
-    assert!(between >= settle, "{between:?}: {history}");
-    stage.assert_one_row(&certificate);
-    stage.assert_well_behaved();
+    was_sent_again_after_the_window_only(&stage, &certificate);
 }
 
 #[tokio::test]
