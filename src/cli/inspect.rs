@@ -12,7 +12,9 @@ use crate::adapter::certificate_directory::{
 use crate::adapter::clock::Clock;
 use crate::config::{Environment, IntegrationSettings, default_warn, load};
 use crate::domain::{Look, LookedFile, SourceError};
-use crate::intake::judge_file;
+use crate::intake::{judge_file, signed_by};
+use crate::plan::admission::{Admission, issuers};
+use crate::plan::book::Book;
 use crate::view::inspect_text::{Inspected, PermissionNote, inspect_text};
 use crate::view::remarks::Warn;
 
@@ -75,6 +77,14 @@ pub(super) fn inspect(
             permissions.extend(notes(&look.files, &trusted));
         }
     }
+    let serving = watched
+        .iter()
+        .filter(|it| paths.iter().any(|path| serves(it, path)));
+    let admissions: Vec<Admission> = serving
+        .map(|it| Admission::of(&Book::default(), &it.policy))
+        .collect();
+    look.issuers = issuers(look.certificates(), signed_by);
+    let look = Admission::any(admissions.iter()).apply(&look).into_owned();
     let is_left = |it: &&PathBuf| it.file_name().is_some_and(is_leaving);
     let leavings = look.ignored.first.iter().filter(is_left).cloned().collect();
     let inspected = Inspected {

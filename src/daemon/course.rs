@@ -130,14 +130,14 @@ pub struct Course<'a, H> {
 }
 
 impl<H: Hands> Course<'_, H> {
-    /// Makes the pass; `look`: the source, if it could be read.
+    /// Makes the pass; `look`: the source as it was scanned, if it could be read.
     ///
     /// # Errors
     /// Why nothing could be compared. What is believed then is what is stored.
     pub async fn run(mut self, look: Option<&Look>) -> Result<Compared, Halt> {
         let mut book = self.book.clone();
         resume(&mut book, &self.policy.delivery, &self.hands.now());
-        let entries = note_source(&mut book, look, &self.hands.now());
+        let entries = note_source(&mut book, look, self.policy, &self.hands.now());
         if self.trigger == Trigger::Command {
             book.lift_holds();
         }

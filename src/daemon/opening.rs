@@ -10,6 +10,7 @@ use crate::config::{AccountSettings, IntegrationSettings, Settings};
 use crate::daemon::quiet::all_quiet;
 use crate::daemon::shared::Shared;
 use crate::domain::{AccountName, IntegrationId, IntegrationName, Look, Moment};
+use crate::plan::admission::Admission;
 use crate::plan::book::Book;
 use crate::plan::retire::Block;
 use crate::plan::rollover::{Inputs, Item, Plan, plan};
@@ -76,15 +77,17 @@ pub async fn with_files(settings: &Settings, shared: &Shared) -> Result<(), Ledg
     let whole = shared.board.read();
     for (name, integration) in &settings.integrations {
         let source = whole.integrations.get(name).map(|it| &it.source);
-        let Some(Ok(look)) = source.and_then(|it| it.look.as_ref()) else {
+        let Some(Ok(scan)) = source.and_then(|it| it.scan.as_ref()) else {
             continue;
         };
         let id = integration.integration_id;
         let mut book = shared.ledger.read(move |it| it.load(id)).await?;
-        note_source(&mut book, Some(look), &now);
-        let plan = imagined(integration, &book, Some(look), &now).map(Arc::new);
+        note_source(&mut book, Some(scan), &integration.policy, &now);
+        let plan = imagined(integration, &book, Some(scan), &now).map(Arc::new);
+        let admission = Admission::of(&book, &integration.policy);
         shared.board.write(|snapshot| {
             if let Some(it) = snapshot.integrations.get_mut(name) {
+                it.source.admit(admission);
                 it.plan = plan;
             }
         });
@@ -143,12 +146,14 @@ pub fn carry_over(old: &Snapshot, mut new: Snapshot) -> Snapshot {
                 integration.expiry,
                 integration.account.clone(),
             );
+            let admission = integration.source.admission.clone();
             *integration = IntegrationSnapshot {
                 account,
                 mode,
                 expiry,
                 ..before.clone()
             };
+            integration.source.admit(admission);
         }
     }
     Snapshot {
@@ -178,6 +183,8 @@ fn from_book(
         expiry: settings.policy.expiry,
         plan,
         source: SourceSnapshot {
+            scan: None,
+            admission: Admission::of(book, &settings.policy),
             look: None,
             looked_at: None,
             down_since: None,

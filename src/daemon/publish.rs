@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::daemon::pass::Subject;
 use crate::daemon::shared::Shared;
+use crate::plan::admission::Admission;
 use crate::plan::rollover::Plan;
 use crate::view::snapshot::{LastChange, PassFailure};
 
@@ -12,6 +13,7 @@ pub(super) fn publish(shared: &Shared, subject: &Subject, plan: Plan, change: Op
     let compared_at = subject.book.last_list;
     let now = shared.clock.now().wall;
     shared.board.integration(&subject.name, |it| {
+        it.source.admit(admission(subject));
         it.untrusted_since = (plan.outlook.trusted == 0).then(|| it.untrusted_since.unwrap_or(now));
         it.plan = Some(Arc::new(plan));
         it.compared_at = compared_at;
@@ -21,6 +23,11 @@ pub(super) fn publish(shared: &Shared, subject: &Subject, plan: Plan, change: Op
             it.last_change = change;
         }
     });
+}
+
+/// How it reads its source by what is believed now.
+fn admission(subject: &Subject) -> Admission {
+    Admission::of(&subject.book, &subject.settings.policy)
 }
 
 /// Something stood in the way; what is known stays known.
@@ -34,6 +41,7 @@ pub(super) fn publish_failure(
     shared.board.integration(name, |it| {
         it.has_passed = true;
         it.compared_at = subject.book.last_list;
+        it.source.admit(admission(subject));
         if let Some(plan) = plan {
             it.plan = Some(Arc::new(plan));
         }

@@ -64,10 +64,11 @@ pub(super) fn imagine(
     let look = sight.as_deref().ok();
     let mut now = shared.clock.now();
     let mut book = book.clone();
-    let delivery = &subject.settings.policy.delivery;
+    let policy = &subject.settings.policy;
+    let delivery = &policy.delivery;
     resume(&mut book, delivery, &now);
     let see = |book: &mut Book, now: &Moment| {
-        note_source(book, look, now);
+        note_source(book, look, policy, now);
         settle(
             book,
             rows,
@@ -90,7 +91,7 @@ pub(super) fn imagine(
         look,
         rows,
         book: &book,
-        policy: &subject.settings.policy,
+        policy,
         is_skewed: link.is_skewed(),
         now: &now,
     }))

@@ -26,6 +26,7 @@ use crate::daemon::source::eye::{Eye, Glance, unreadable};
 use crate::daemon::watch::{Route, Stand, Watch};
 use crate::domain::text::printable_path;
 use crate::domain::{IntegrationName, Look, Reason, Refusal, SourceError};
+use crate::plan::admission::Admission;
 
 pub use told::Told;
 
@@ -295,7 +296,7 @@ impl SourceTask {
                     continue;
                 };
                 let source = &mut integration.source;
-                source.look = Some(sight.clone());
+                source.take(sight.clone());
                 source.looked_at = Some(now);
                 source.is_watched = state.is_watched;
                 source.down_since = is_down.then(|| source.down_since.unwrap_or(now));
@@ -334,8 +335,13 @@ impl SourceTask {
 
     /// Logs each refusal once for each content.
     fn tell_refusals(&self, sight: &Sight) {
-        let Ok(look) = sight else { return };
-        for (file, refusal) in self.refusals.news(&self.settings, look) {
+        let Ok(scan) = sight else { return };
+        let snapshot = self.board.read();
+        let served = self.integrations.iter();
+        let served = served.filter_map(|it| snapshot.integrations.get(it));
+        let admission = Admission::any(served.map(|it| &it.source.admission));
+        let look = admission.apply(scan);
+        for (file, refusal) in self.refusals.news(&self.settings, &look) {
             self.metrics.refused(refusal.reason.code());
             tell_refusal(&printable_path(&file.path), refusal);
         }

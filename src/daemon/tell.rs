@@ -29,6 +29,9 @@ pub(super) fn entry(integration: &IntegrationName, book: &Book, entry: &Entry) {
         What::Seen => {
             tracing::info!(%integration, %fingerprint, by, "Seen: {named} for {integration} in {detail}");
         }
+        What::Ignored => {
+            tracing::info!(%integration, %fingerprint, by, "Ignored: {named} for {integration}, in {detail}");
+        }
         What::Accepted => {
             tracing::info!(%integration, %fingerprint, "Accepted: {short} for {integration} ({detail})");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Fingerprint, Thumbprint, Timestamp};
+use super::{Fingerprint, Reason, Thumbprint, Timestamp};
 
 /// How far ahead of our clock a start may lie and still count as begun: clocks differ.
 const START_SKEW: Duration = Duration::from_secs(600);
@@ -152,6 +152,10 @@ pub enum Remark {
     /// A self-signature that cannot be verified here: RSA with a rare digest, mask or exponent, or an algorithm of neither
     /// PKCS #1 nor ECDSA.
     UnverifiedSignature,
+    /// It issued this other certificate of the source as well.
+    AlsoIssued(Fingerprint),
+    /// It would be refused for this reason, and the operator's pin admits it.
+    Pinned(Reason),
 }
 
 impl Remark {
@@ -166,6 +170,8 @@ impl Remark {
             Self::UnknownCriticalExtension => "unknown_critical_extension",
             Self::OddSerial => "odd_serial",
             Self::UnverifiedSignature => "unverified_signature",
+            Self::AlsoIssued(_) => "also_issued",
+            Self::Pinned(_) => "pinned",
         }
     }
 }
@@ -173,6 +179,16 @@ impl Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::AlsoIssued(other) => {
+                return write!(
+                    f,
+                    "it also issued {} of this source: whoever holds its key can sign in and issue more",
+                    other.short()
+                );
+            }
+            Self::Pinned(reason) => {
+                return write!(f, "would be refused ({reason}); accepted by its pin in trust.pins");
+            }
             Self::Sha1Signature => {
                 "SHA-1 self-signature: harmless in SAML, but the certificate is old; is it the current one?"
             }
@@ -200,8 +216,10 @@ pub struct CertificateParts<'a> {
     pub subject: String,
     /// The issuer, likewise.
     pub issuer: String,
-    /// Whether the issuer is the subject, byte for byte.
-    pub self_issued: bool,
+    /// Whether its own key signed it.
+    pub self_signed: bool,
+    /// Whether it may issue others: `CA:TRUE`, or version 1, which cannot say.
+    pub may_issue: bool,
     /// The serial's content octets.
     pub serial: &'a [u8],
     /// Which key.
@@ -221,7 +239,8 @@ pub struct Certificate {
     validity: Validity,
     subject: String,
     issuer: String,
-    self_issued: bool,
+    self_signed: bool,
+    may_issue: bool,
     serial: String,
     key: KeyAlgorithm,
     signature: SignatureHash,
@@ -245,7 +264,8 @@ impl Certificate {
             validity: parts.validity,
             subject: printable(&parts.subject, NAME_LENGTH),
             issuer: printable(&parts.issuer, NAME_LENGTH),
-            self_issued: parts.self_issued,
+            self_signed: parts.self_signed,
+            may_issue: parts.may_issue,
             serial: serial.join(":"),
             key: parts.key,
             signature: parts.signature,
@@ -288,9 +308,14 @@ impl Certificate {
         &self.issuer
     }
 
-    /// Whether subject and issuer are the same name.
-    pub const fn self_issued(&self) -> bool {
-        self.self_issued
+    /// Whether its own key signed it: verified where it was judged for upload, else by its names and key identifiers.
+    pub const fn self_signed(&self) -> bool {
+        self.self_signed
+    }
+
+    /// Whether it may issue others: `CA:TRUE`, or version 1, which cannot say (RFC 5280, 4.2.1.9).
+    pub const fn may_issue(&self) -> bool {
+        self.may_issue
     }
 
     /// The serial as `01:95:56`; shown, never compared.
@@ -311,6 +336,13 @@ impl Certificate {
     /// What a person should know about it.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
+    }
+
+    /// The same certificate with one more remark.
+    #[must_use]
+    pub fn remarked(mut self, remark: Remark) -> Self {
+        self.remarks.push(remark);
+        self
     }
 }
 

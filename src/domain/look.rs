@@ -1,17 +1,22 @@
 //! What one look at a certificate directory saw.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{Certificate, Refusal, Timestamp};
+use super::{
+    Accepted, Certificate, Fingerprint, Refusal, RefusedCertificate, Rejection, Timestamp,
+};
 
 /// A whole look: every file whose name counts, with its verdict. A look is whole or it is a [`SourceError`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Look {
     /// The files judged, in the order of their paths.
     pub files: Vec<LookedFile>,
+    /// Certificates of these files that issued another one of them, by verified signature, with one that each issued.
+    pub issuers: BTreeMap<Fingerprint, Fingerprint>,
     /// Names that were not looked at: they match no pattern, or are directories or editors' leavings.
     pub ignored: PassedOver,
     /// Names beyond the limit of files, never silent.
@@ -84,20 +89,37 @@ impl fmt::Debug for ContentId {
     }
 }
 
+/// A certificate of the source that is not uploaded because it issued another one of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IgnoredIssuer {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// One that it issued.
+    pub issued: Fingerprint,
+}
+
 /// What was decided about one file. It never depends on the clock, but for `Waiting`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FileVerdict {
     /// These certificates are fit for upload. `notes` name what else was in the file and is ignored.
     Accepted {
-        /// At least one, each once.
+        /// Each once.
         certificates: Vec<Certificate>,
         /// Certificates of the file that are refused one by one; the others go on.
-        refused: Vec<Refusal>,
-        /// For people: `2 issuers ignored`.
+        refused: Vec<RefusedCertificate>,
+        /// Certificates of the file that are there only because they issued others. If there is nothing else in the file,
+        /// it is ignored.
+        issuers: Vec<IgnoredIssuer>,
+        /// For people: `the same certificate more than once, counted once`.
         notes: Vec<String>,
     },
     /// The file counts for nothing.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Its certificates, if it could be read and each of them is refused.
+        certificates: Vec<RefusedCertificate>,
+    },
     /// Still being written, perhaps: looked at again at this time, and refused then if it stays so.
     Waiting {
         /// When it is looked at again.
@@ -107,26 +129,126 @@ pub enum FileVerdict {
     },
 }
 
+impl From<Accepted> for FileVerdict {
+    fn from(accepted: Accepted) -> Self {
+        Self::Accepted {
+            certificates: accepted.certificates,
+            refused: accepted.refused,
+            issuers: Vec::new(),
+            notes: accepted.notes,
+        }
+    }
+}
+
+impl From<Rejection> for FileVerdict {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused {
+            refusal: rejection.refusal,
+            certificates: rejection.certificates,
+        }
+    }
+}
+
+impl FileVerdict {
+    /// The verdict on a whole file that could not be read as certificates.
+    pub const fn refused(refusal: Refusal) -> Self {
+        Self::Refused {
+            refusal,
+            certificates: Vec::new(),
+        }
+    }
+
+    /// The verdict on a file that could be read, by what is decided about each of its certificates.
+    pub fn of(
+        certificates: Vec<Certificate>,
+        refused: Vec<RefusedCertificate>,
+        issuers: Vec<IgnoredIssuer>,
+        notes: Vec<String>,
+    ) -> Self {
+        if certificates.is_empty() && !refused.is_empty() {
+            return Self::Refused {
+                refusal: RefusedCertificate::summary(&refused),
+                certificates: refused,
+            };
+        }
+        Self::Accepted {
+            certificates,
+            refused,
+            issuers,
+            notes,
+        }
+    }
+
+    /// The certificates that are fit for upload.
+    pub fn accepted(&self) -> &[Certificate] {
+        match self {
+            Self::Accepted { certificates, .. } => certificates,
+            Self::Refused { .. } | Self::Waiting { .. } => &[],
+        }
+    }
+
+    /// Whether at least one certificate is fit for upload.
+    pub fn is_accepted(&self) -> bool {
+        !self.accepted().is_empty()
+    }
+
+    /// Whether nothing is in the file but what issued others.
+    pub fn is_ignored(&self) -> bool {
+        matches!(self, Self::Accepted { certificates, .. } if certificates.is_empty())
+    }
+
+    /// The certificates that are not fit for upload by themselves.
+    pub fn refused_certificates(&self) -> &[RefusedCertificate] {
+        match self {
+            Self::Accepted { refused, .. } => refused,
+            Self::Refused { certificates, .. } => certificates,
+            Self::Waiting { .. } => &[],
+        }
+    }
+}
+
 impl Look {
+    /// Every certificate that could be read, fit for upload or not.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.files.iter().flat_map(|file| {
+            let refused = file.verdict.refused_certificates().iter();
+            let refused = refused.filter_map(|it| it.certificate.as_ref());
+            file.verdict.accepted().iter().chain(refused)
+        })
+    }
+
     /// Whether absence from this look says anything: a certificate was accepted, no file waits or is refused.
     pub fn is_healthy(&self) -> bool {
-        let accepted = self
-            .files
-            .iter()
-            .any(|it| matches!(it.verdict, FileVerdict::Accepted { .. }));
         let clean = |it: &LookedFile| matches!(&it.verdict, FileVerdict::Accepted { refused, .. } if refused.is_empty());
-        accepted && self.surplus.is_empty() && self.files.iter().all(clean)
+        self.files.iter().any(|it| it.verdict.is_accepted())
+            && self.surplus.is_empty()
+            && self.files.iter().all(clean)
     }
 
     /// Every refusal with the file it belongs to: of whole files, and of single certificates.
     pub fn refusals(&self) -> impl Iterator<Item = (&LookedFile, &Refusal)> {
         self.files.iter().flat_map(|file| {
-            let of_file = match &file.verdict {
-                FileVerdict::Accepted { refused, .. } => refused.as_slice(),
-                FileVerdict::Refused(refusal) => std::slice::from_ref(refusal),
-                FileVerdict::Waiting { .. } => &[],
+            let (of_file, of_certificates) = match &file.verdict {
+                FileVerdict::Accepted { refused, .. } => (None, refused.as_slice()),
+                FileVerdict::Refused { refusal, .. } => (Some(refusal), &[][..]),
+                FileVerdict::Waiting { .. } => (None, &[][..]),
             };
-            of_file.iter().map(move |it| (file, it))
+            let refusals = of_certificates.iter().map(|it| &it.refusal);
+            of_file
+                .into_iter()
+                .chain(refusals)
+                .map(move |it| (file, it))
+        })
+    }
+
+    /// Every certificate that is ignored because it issued another one, with its file.
+    pub fn issuers_ignored(&self) -> impl Iterator<Item = (&LookedFile, &IgnoredIssuer)> {
+        self.files.iter().flat_map(|file| {
+            let issuers = match &file.verdict {
+                FileVerdict::Accepted { issuers, .. } => issuers.as_slice(),
+                FileVerdict::Refused { .. } | FileVerdict::Waiting { .. } => &[],
+            };
+            issuers.iter().map(move |it| (file, it))
         })
     }
 

@@ -17,8 +17,8 @@ pub use certificate::{
 pub use credit::Credit;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, Thumbprint};
 pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};
-pub use judgement::{Accepted, FILE_LIMIT, Judge, Rejection};
-pub use look::{ContentId, FileVerdict, Look, LookedFile, PassedOver, SourceError};
+pub use judgement::{Accepted, FILE_LIMIT, Judge, RefusedCertificate, Rejection, SignedBy};
+pub use look::{ContentId, FileVerdict, IgnoredIssuer, Look, LookedFile, PassedOver, SourceError};
 pub use reason::{Reason, Refusal};
 pub use row::{Row, RowContent};
 pub use time::{BootId, Moment, Timestamp};

@@ -13,6 +13,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::public_key::PublicKey;
+use super::signer::{self, Signer};
 use super::{name, signature, tlv};
 use crate::domain::{Certificate, CertificateParts, Reason, Refusal, Remark, Timestamp, Validity};
 
@@ -85,42 +86,42 @@ impl<'a> Reading<'a> {
     }
 
     /// The certificate as a value.
-    pub(super) fn certificate(&self, remarks: Vec<Remark>) -> Certificate {
-        build(self.der, &self.parsed, remarks)
+    pub(super) fn certificate(&self, self_signed: bool, remarks: Vec<Remark>) -> Certificate {
+        build(self.der, &self.parsed, self_signed, remarks)
     }
 
     /// When it is valid.
     pub(super) fn validity(&self) -> Validity {
         validity(&self.parsed)
     }
-
-    /// Whether the issuer is the subject, byte for byte.
-    pub(super) fn self_issued(&self) -> bool {
-        self.parsed.subject().as_raw() == self.parsed.issuer().as_raw()
-    }
-
-    /// The subject as text, as foreign as it came.
-    pub(super) fn subject(&self) -> String {
-        name::text(self.parsed.subject())
-    }
 }
 
 /// A certificate that only the laxer reader can read: SendGrid lists it, so its fingerprint must be known.
 pub(super) fn lenient(der: &[u8]) -> Option<Certificate> {
     match X509Certificate::from_der(der) {
-        Ok((b"", parsed)) => Some(build(der, &parsed, Vec::new())),
+        Ok((b"", parsed)) => {
+            let self_signed = signer::claimed(&parsed) == Signer::Itself;
+            Some(build(der, &parsed, self_signed, Vec::new()))
+        }
         _ => None,
     }
 }
 
-fn build(der: &[u8], parsed: &X509Certificate<'_>, remarks: Vec<Remark>) -> Certificate {
+fn build(
+    der: &[u8],
+    parsed: &X509Certificate<'_>,
+    self_signed: bool,
+    remarks: Vec<Remark>,
+) -> Certificate {
+    let is_ca = parsed.basic_constraints().ok().flatten();
     Certificate::new(CertificateParts {
         der,
         subject_public_key_info: &key_info(parsed.public_key()),
         validity: validity(parsed),
         subject: name::text(parsed.subject()),
         issuer: name::text(parsed.issuer()),
-        self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+        self_signed,
+        may_issue: is_ca.is_some_and(|it| it.value.ca) || parsed.version().0 == 0,
         serial: parsed.raw_serial(),
         key: PublicKey::of(parsed.public_key()).algorithm(),
         signature: signature::hash(&parsed.signature_algorithm),

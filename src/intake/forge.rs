@@ -1,7 +1,5 @@
 //! Certificates of any shape for tests, sound or not: DER put together by hand, signed by a well-known key.
 
-use std::sync::LazyLock;
-
 use num_bigint::BigUint;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
@@ -56,9 +54,21 @@ fn primes() -> (BigUint, BigUint) {
     (p.unwrap(), (BigUint::from(1_u8) << 1024) - 105_u8)
 }
 
+/// The primes of a key of 1024 bits: the largest below 2^512, and the first above 3 * 2^510.
+fn short_primes() -> (BigUint, BigUint) {
+    let power = |bits: u32| BigUint::from(1_u8) << bits;
+    (power(512) - 569_u32, power(510) * 3_u8 + 761_u32)
+}
+
 /// The modulus of the test key.
 pub(crate) fn rsa_modulus() -> BigUint {
     let (p, q) = primes();
+    p * q
+}
+
+/// The modulus of the test key that is too short.
+pub(crate) fn short_rsa_modulus() -> BigUint {
+    let (p, q) = short_primes();
     p * q
 }
 
@@ -116,6 +126,8 @@ pub(crate) enum Hash {
 pub(crate) enum Signing {
     /// The RSA test key by RSASSA-PKCS1-v1_5.
     Pkcs1,
+    /// The RSA test key of 1024 bits by RSASSA-PKCS1-v1_5.
+    ShortPkcs1,
     /// The RSA test key by RSASSA-PSS, with a salt of so many bytes.
     Pss(u8),
     /// The ECDSA test key of a curve: the number one.
@@ -164,12 +176,12 @@ impl Hash {
 impl Signing {
     fn algorithm(self, hash: Hash) -> Vec<u8> {
         let dotted = match (self, hash) {
-            (Self::Pkcs1, Hash::Md5) => "1.2.840.113549.1.1.4",
-            (Self::Pkcs1, Hash::Sha1) => "1.2.840.113549.1.1.5",
-            (Self::Pkcs1, Hash::Sha224) => "1.2.840.113549.1.1.14",
-            (Self::Pkcs1, Hash::Sha256) => "1.2.840.113549.1.1.11",
-            (Self::Pkcs1, Hash::Sha384) => "1.2.840.113549.1.1.12",
-            (Self::Pkcs1, Hash::Sha512) => "1.2.840.113549.1.1.13",
+            (Self::Pkcs1 | Self::ShortPkcs1, Hash::Md5) => "1.2.840.113549.1.1.4",
+            (Self::Pkcs1 | Self::ShortPkcs1, Hash::Sha1) => "1.2.840.113549.1.1.5",
+            (Self::Pkcs1 | Self::ShortPkcs1, Hash::Sha224) => "1.2.840.113549.1.1.14",
+            (Self::Pkcs1 | Self::ShortPkcs1, Hash::Sha256) => "1.2.840.113549.1.1.11",
+            (Self::Pkcs1 | Self::ShortPkcs1, Hash::Sha384) => "1.2.840.113549.1.1.12",
+            (Self::Pkcs1 | Self::ShortPkcs1, Hash::Sha512) => "1.2.840.113549.1.1.13",
             (Self::Pss(_), _) => "1.2.840.113549.1.1.10",
             (Self::Ecdsa(_), Hash::Sha1) => "1.2.840.10045.4.1",
             (Self::Ecdsa(_), Hash::Sha224) => "1.2.840.10045.4.3.1",
@@ -178,7 +190,7 @@ impl Signing {
             (Self::Ecdsa(_), Hash::Sha512) => "1.2.840.10045.4.3.4",
         };
         let parameters = match self {
-            Self::Pkcs1 => vec![5, 0],
+            Self::Pkcs1 | Self::ShortPkcs1 => vec![5, 0],
             Self::Pss(salt) => {
                 let mask = sequence(&[&oid("1.2.840.113549.1.1.8"), &hash.identifier()]);
                 sequence(&[
@@ -195,10 +207,16 @@ impl Signing {
     fn sign(self, hash: Hash, message: &[u8]) -> Vec<u8> {
         let digest = hash.digest(message);
         match self {
-            Self::Pkcs1 => {
+            Self::Pkcs1 | Self::ShortPkcs1 => {
+                let primes = if self == Self::Pkcs1 {
+                    primes()
+                } else {
+                    short_primes()
+                };
+                let length = usize::try_from((&primes.0 * &primes.1).bits()).unwrap() / 8;
                 let info = sequence(&[&hash.identifier(), &element(4, &digest)]);
-                let padding = vec![0xff; 256 - 3 - info.len()];
-                rsa(&[&[0, 1][..], &padding, &[0], &info].concat())
+                let padding = vec![0xff; length - 3 - info.len()];
+                rsa(&[&[0, 1][..], &padding, &[0], &info].concat(), primes)
             }
             Self::Pss(salt) => {
                 // RFC 8017, 9.1.1, with a salt of zeros.
@@ -209,26 +227,24 @@ impl Signing {
                 let mask = hash.mask(&digest, block.len());
                 let mut masked: Vec<u8> = block.iter().zip(mask).map(|(a, b)| a ^ b).collect();
                 masked[0] &= 0x7f;
-                rsa(&[&masked[..], &digest, &[0xbc]].concat())
+                rsa(&[&masked[..], &digest, &[0xbc]].concat(), primes())
             }
             Self::Ecdsa(curve) => curve.sign(&digest),
         }
     }
 }
 
-/// RSA's private operation with the test key.
-fn rsa(block: &[u8]) -> Vec<u8> {
-    static D: LazyLock<BigUint> = LazyLock::new(|| {
-        let (p, q) = primes();
-        let one = BigUint::from(1_u8);
-        BigUint::from(65_537_u32)
-            .modinv(&((p - &one) * (q - &one)))
-            .unwrap()
-    });
+/// RSA's private operation with the key of these primes.
+fn rsa(block: &[u8], (p, q): (BigUint, BigUint)) -> Vec<u8> {
+    let one = BigUint::from(1_u8);
+    let modulus = &p * &q;
+    let exponent = BigUint::from(65_537_u32)
+        .modinv(&((p - &one) * (q - &one)))
+        .unwrap();
     let signature = BigUint::from_bytes_be(block)
-        .modpow(&D, &rsa_modulus())
+        .modpow(&exponent, &modulus)
         .to_bytes_be();
-    [vec![0; 256 - signature.len()], signature].concat()
+    [vec![0; block.len() - signature.len()], signature].concat()
 }
 
 impl EcdsaCurve {

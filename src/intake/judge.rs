@@ -1,5 +1,6 @@
 //! Which certificates are fit for upload: a table of checks, and a table of remarks. Neither looks at a clock.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use num_bigint::BigUint;
@@ -8,9 +9,10 @@ use x509_parser::extensions::GeneralName;
 
 use super::der::{Reading, SERIAL_LIMIT, not_der};
 use super::public_key::PublicKey;
-use super::signature::{self, Verdict};
+use super::signature;
+use super::signer::{self, Signer};
 use super::weak;
-use crate::domain::{Certificate, Reason, Refusal, Remark, SignatureHash};
+use crate::domain::{Certificate, Reason, Refusal, RefusedCertificate, Remark, SignatureHash};
 
 /// Eleven years, leap days included: more than ten years that came out a little long.
 const LONG_VALIDITY_SECS: u64 = (11 * 365 + 3) * 86_400;
@@ -18,7 +20,7 @@ const LONG_VALIDITY_SECS: u64 = (11 * 365 + 3) * 86_400;
 type Check = fn(&Facts<'_>) -> Result<(), Refusal>;
 type Notice = fn(&Facts<'_>) -> bool;
 
-/// What a certificate must be, in the order in which a person should hear of it.
+/// What a certificate must be whatever anybody says, in the order in which a person should hear of it.
 const CHECKS: &[Check] = &[
     serial_is_short,
     version_fits_its_fields,
@@ -27,16 +29,24 @@ const CHECKS: &[Check] = &[
     begins_before_it_ends,
     key_is_of_a_documented_kind,
     key_cannot_be_computed,
-    signature_algorithm_is_named_once_and_sound,
+    signature_algorithm_is_named_once_and_known,
     own_signature_fits,
+];
+
+/// What a certificate should be in our judgement, which the operator's pin overrules. None of them says that somebody else
+/// than the provider could hold its key.
+const JUDGEMENTS: &[Check] = &[
+    key_is_long_enough,
+    digest_is_sound,
     is_no_issuer,
+    is_no_root,
     may_sign,
 ];
 
 /// What a person should know of a certificate that passed.
 const NOTICES: &[(Remark, Notice)] = &[
     (Remark::Sha1Signature, |it| {
-        it.reading.self_issued() && it.hash() == SignatureHash::Sha1
+        it.is_self_signed() && it.hash() == SignatureHash::Sha1
     }),
     (
         Remark::SmallExponent,
@@ -44,7 +54,7 @@ const NOTICES: &[(Remark, Notice)] = &[
     ),
     (Remark::LongValidity, is_valid_for_long),
     (Remark::EncryptionOnly, |it| {
-        it.reading.self_issued() && it.forbids_signing()
+        it.is_self_signed() && it.forbids_signing()
     }),
     (Remark::WebServer, is_for_a_web_server),
     (
@@ -53,26 +63,44 @@ const NOTICES: &[(Remark, Notice)] = &[
     ),
     (Remark::OddSerial, has_odd_serial),
     (Remark::UnverifiedSignature, |it| {
-        it.reading.self_issued()
+        it.is_self_signed()
             && signature::is_unverifiable(&it.reading.parsed.signature_algorithm, &it.key)
     }),
 ];
 
 /// The certificate, if it is fit for upload.
-pub(super) fn judge(reading: &Reading<'_>) -> Result<Certificate, Refusal> {
+pub(super) fn judge(reading: &Reading<'_>) -> Result<Certificate, RefusedCertificate> {
     let facts = Facts::of(reading);
-    CHECKS.iter().try_for_each(|check| check(&facts))?;
-    Ok(reading.certificate(remarks(&facts)))
+    let first = |checks: &[Check]| checks.iter().find_map(|check| check(&facts).err());
+    let fault = first(CHECKS);
+    let pin_passes = fault.is_none();
+    let refusal = fault.or_else(|| first(JUDGEMENTS));
+    let certificate = facts.certificate();
+    match refusal {
+        None => Ok(certificate),
+        Some(mut refusal) => {
+            if pin_passes {
+                let pin = format!("pins = [\"{}\"]", certificate.fingerprint());
+                refusal = refusal
+                    .help("if it is the right one all the same, in [integrations.NAME.trust]:")
+                    .help(pin);
+            }
+            Err(RefusedCertificate {
+                refusal,
+                certificate: Some(certificate),
+                pin_passes,
+            })
+        }
+    }
 }
 
-/// The certificate, fit or not.
+/// The certificate, fit or not; its signature is not verified.
 pub(super) fn with_remarks(reading: &Reading<'_>) -> Certificate {
-    reading.certificate(remarks(&Facts::of(reading)))
-}
-
-/// Whether it may issue others: `CA:TRUE`, or a version 1 certificate, which cannot say.
-pub(super) fn may_issue(reading: &Reading<'_>) -> bool {
-    Facts::of(reading).is_ca() || reading.parsed.version().0 == 0
+    let facts = Facts::of(reading);
+    facts
+        .signer
+        .get_or_init(|| signer::claimed(&reading.parsed));
+    facts.certificate()
 }
 
 fn remarks(facts: &Facts<'_>) -> Vec<Remark> {
@@ -91,6 +119,7 @@ struct Facts<'a> {
     key_usage: Option<KeyUsage>,
     extended_key_usage: Option<ExtendedKeyUsage>,
     unreadable_extension: bool,
+    signer: OnceCell<Signer>,
 }
 
 impl<'a> Facts<'a> {
@@ -108,7 +137,23 @@ impl<'a> Facts<'a> {
             basic_constraints: basic_constraints.ok().flatten().map(|it| it.1),
             key_usage: key_usage.ok().flatten().map(|it| it.1),
             extended_key_usage: extended_key_usage.ok().flatten().map(|it| it.1),
+            signer: OnceCell::new(),
         }
+    }
+
+    fn certificate(&self) -> Certificate {
+        let is_self_signed = self.is_self_signed();
+        self.reading.certificate(is_self_signed, remarks(self))
+    }
+
+    fn signer(&self) -> Signer {
+        *self
+            .signer
+            .get_or_init(|| signer::verified(&self.reading.parsed, &self.key))
+    }
+
+    fn is_self_signed(&self) -> bool {
+        self.signer() == Signer::Itself
     }
 
     fn hash(&self) -> SignatureHash {
@@ -197,14 +242,14 @@ fn key_cannot_be_computed(facts: &Facts<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn signature_algorithm_is_named_once_and_sound(facts: &Facts<'_>) -> Result<(), Refusal> {
+fn signature_algorithm_is_named_once_and_known(facts: &Facts<'_>) -> Result<(), Refusal> {
     let refuse = |found: &str| Err(Refusal::new(Reason::Signature, found));
     let strict = &facts.reading.strict;
     if strict.signature_algorithm != strict.tbs_certificate.signature {
         return refuse("it names two different signature algorithms");
     }
-    if signature::is_forgeable(&facts.reading.parsed.signature_algorithm) {
-        return refuse("signed over MD5 or older, which anybody can forge");
+    if signature::is_older_than_md5(&facts.reading.parsed.signature_algorithm) {
+        return refuse(FORGEABLE);
     }
     if facts.reading.parsed.signature_value.unused_bits != 0 {
         return Err(not_der("its signature is no whole number of bytes"));
@@ -212,31 +257,62 @@ fn signature_algorithm_is_named_once_and_sound(facts: &Facts<'_>) -> Result<(), 
     Ok(())
 }
 
+/// What is said of MD5 and its elders.
+const FORGEABLE: &str = "signed over MD5 or older, which anybody can forge";
+
 fn own_signature_fits(facts: &Facts<'_>) -> Result<(), Refusal> {
-    if !facts.reading.self_issued() {
-        return Ok(());
-    }
-    match signature::verify_with_own_key(&facts.reading.parsed, &facts.key) {
-        Verdict::Fits | Verdict::Unverifiable => Ok(()),
-        Verdict::DoesNotFit => Err(Refusal::new(
+    if facts.signer() == Signer::Nobody {
+        return Err(Refusal::new(
             Reason::Signature,
             "its own signature does not fit: a bit was flipped or it was edited",
         )
-        .help("download it again from the identity provider")),
+        .help("download it again from the identity provider"));
     }
+    Ok(())
+}
+
+fn key_is_long_enough(facts: &Facts<'_>) -> Result<(), Refusal> {
+    match &facts.key {
+        PublicKey::Rsa(key) if weak::is_short(key) => {
+            Err(Refusal::new(Reason::WeakKey, weak::too_short(key)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn digest_is_sound(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if signature::is_md5(&facts.reading.parsed.signature_algorithm) {
+        return Err(Refusal::new(Reason::Signature, FORGEABLE));
+    }
+    Ok(())
 }
 
 /// A CA's certificate that signs itself is normal here: `openssl req -x509` makes them.
 fn is_no_issuer(facts: &Facts<'_>) -> Result<(), Refusal> {
-    if facts.is_ca() && !facts.reading.self_issued() {
+    if facts.is_ca() && !facts.is_self_signed() {
         let found = "an issuer's (CA:TRUE, signed by another), not the signing certificate";
         return Err(Refusal::new(Reason::CaCertificate, found));
     }
     Ok(())
 }
 
+/// Who holds a root's key could sign in, and issue whatever signs in. An identity provider's own certificate is told from a
+/// root by what it may sign: 94 of Mozilla's 137 roots and 1 of 638 identity providers may sign certificates alone.
+fn is_no_root(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let signs_certificates = facts
+        .key_usage
+        .as_ref()
+        .is_some_and(KeyUsage::key_cert_sign);
+    if facts.is_ca() && signs_certificates && facts.forbids_signing() {
+        let found =
+            "a root's (CA:TRUE, its key may sign certificates alone), not the signing certificate";
+        return Err(Refusal::new(Reason::CaCertificate, found));
+    }
+    Ok(())
+}
+
 fn may_sign(facts: &Facts<'_>) -> Result<(), Refusal> {
-    if facts.forbids_signing() && !facts.reading.self_issued() {
+    if facts.forbids_signing() && !facts.is_self_signed() {
         return Err(Refusal::new(Reason::KeyUsage, "for encryption only")
             .help("the metadata names two; take the one with use=\"signing\""));
     }

@@ -16,6 +16,7 @@ mod name;
 mod pem;
 mod public_key;
 mod signature;
+mod signer;
 mod small_factor;
 mod tlv;
 mod weak;
@@ -71,6 +72,11 @@ pub fn read_listed(public_certificate: &str) -> Option<Certificate> {
 /// [`read_listed`] ever took.
 pub fn read_known(der: &[u8]) -> Option<Certificate> {
     read_certificate(der).ok().or_else(|| der::lenient(der))
+}
+
+/// Whether the second certificate issued the first: its key verifies the signature, and its subject is the issuer.
+pub fn signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
+    signer::signed_by(certificate, issuer)
 }
 
 /// The one text that is hashed, stored and sent for a DER: LF, 64 columns, one newline at the end (RFC 7468).

@@ -1,16 +1,16 @@
-//! Signature algorithms, and whether a certificate's own signature fits its own key.
+//! Signature algorithms, and whether a certificate's signature fits a key.
 
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1,
-    EcdsaVerificationAlgorithm, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPssSaltLength, VerificationAlgorithm as _,
+    EcdsaVerificationAlgorithm, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPssSaltLength, VerificationAlgorithm as _,
 };
 use num_bigint::BigUint;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::AlgorithmIdentifier;
+use x509_parser::prelude::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 
 use super::public_key::{Curve, PublicKey};
@@ -26,21 +26,24 @@ enum Scheme {
     /// ECDSA (RFC 5758, 3.2).
     Ecdsa(SignatureHash),
     /// Over MD2, MD4 or MD5: anybody can make one.
-    Forgeable,
+    Forgeable {
+        /// Over MD5, the youngest of them.
+        is_md5: bool,
+    },
     /// Anything else.
     Unknown,
 }
 
-/// What came of verifying a certificate with its own key.
+/// What came of verifying a certificate with a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// It is self-signed.
+    /// That key signed it.
     Fits,
     /// It was changed since, or signed by another key.
     DoesNotFit,
-    /// It cannot be verified here, which leaves RSA whose exponent has more than 33 bits, over SHA-224 or a shortened
-    /// SHA-512, or as RSASSA-PSS over SHA-1, with two digests or without parameters; and any algorithm that is none of
-    /// PKCS #1's and ECDSA's, such as one over SHA-3.
+    /// It cannot be verified here, which leaves RSA whose exponent has more than 33 bits, with less than 2048 bits over
+    /// SHA-384 or as RSASSA-PSS, over SHA-224, a shortened SHA-512 or MD5, or as RSASSA-PSS over SHA-1, with two digests or
+    /// without parameters; and any algorithm that is none of PKCS #1's and ECDSA's, such as one over SHA-3.
     Unverifiable,
 }
 
@@ -48,25 +51,31 @@ pub(super) enum Verdict {
 pub(super) fn hash(algorithm: &AlgorithmIdentifier<'_>) -> SignatureHash {
     match scheme(algorithm) {
         Scheme::Pkcs1(hash) | Scheme::Pss(hash, _) | Scheme::Ecdsa(hash) => hash,
-        Scheme::Forgeable | Scheme::Unknown => SignatureHash::Other,
+        Scheme::Forgeable { .. } | Scheme::Unknown => SignatureHash::Other,
     }
 }
 
-/// Whether the digest is broken so far that a signature over it says nothing.
-pub(super) fn is_forgeable(algorithm: &AlgorithmIdentifier<'_>) -> bool {
-    scheme(algorithm) == Scheme::Forgeable
+/// Whether the digest is MD5: a signature over it says nothing, and a pin can do without it.
+pub(super) fn is_md5(algorithm: &AlgorithmIdentifier<'_>) -> bool {
+    scheme(algorithm) == Scheme::Forgeable { is_md5: true }
 }
 
-/// Verifies a certificate with its own key.
-pub(super) fn verify_with_own_key(
+/// Whether the digest is older than MD5.
+pub(super) fn is_older_than_md5(algorithm: &AlgorithmIdentifier<'_>) -> bool {
+    scheme(algorithm) == Scheme::Forgeable { is_md5: false }
+}
+
+/// Verifies a certificate with a key, as it stands in a certificate and as it was read from there.
+pub(super) fn verify(
     certificate: &X509Certificate<'_>,
+    info: &SubjectPublicKeyInfo<'_>,
     key: &PublicKey<'_>,
 ) -> Verdict {
     let verifier = match verifier(&certificate.signature_algorithm, key) {
         Ok(verifier) => verifier,
         Err(verdict) => return verdict,
     };
-    let key = &certificate.public_key().subject_public_key.data;
+    let key = &info.subject_public_key.data;
     let signed = certificate.tbs_certificate.as_ref();
     let signature = &certificate.signature_value.data;
     let verified = match verifier {
@@ -81,10 +90,13 @@ pub(super) fn verify_with_own_key(
     }
 }
 
-/// Whether [`verify_with_own_key`] would have to say `Unverifiable`.
+/// Whether [`verify`] would have to say `Unverifiable`.
 pub(super) fn is_unverifiable(algorithm: &AlgorithmIdentifier<'_>, key: &PublicKey<'_>) -> bool {
     matches!(verifier(algorithm, key), Err(Verdict::Unverifiable))
 }
+
+/// The shortest RSA key that the library verifies over any digest, in bits.
+const USUAL_BITS: usize = 2048;
 
 /// How a signature is verified.
 enum Verifier {
@@ -99,14 +111,16 @@ fn verifier(algorithm: &AlgorithmIdentifier<'_>, key: &PublicKey<'_>) -> Result<
         return Err(Verdict::Unverifiable);
     }
     Ok(match (scheme(algorithm), key) {
-        (Scheme::Pkcs1(hash), PublicKey::Rsa(_)) => Verifier::Rsa(match hash {
-            Sha1 => RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-            Sha256 => RSA_PKCS1_2048_8192_SHA256,
-            Sha384 => RSA_PKCS1_2048_8192_SHA384,
-            Sha512 => RSA_PKCS1_2048_8192_SHA512,
-            Sha224 | Other => return Err(Verdict::Unverifiable),
+        // Whether a key is too short is judged elsewhere: the library's usual limit of 2048 bits would call the signature of a
+        // shorter one wrong.
+        (Scheme::Pkcs1(hash), PublicKey::Rsa(key)) => Verifier::Rsa(match hash {
+            Sha1 => RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+            Sha256 => RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+            Sha384 if key.bits() >= USUAL_BITS => RSA_PKCS1_2048_8192_SHA384,
+            Sha512 => RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+            Sha224 | Sha384 | Other => return Err(Verdict::Unverifiable),
         }),
-        (Scheme::Pss(hash, salt), PublicKey::Rsa(_)) => {
+        (Scheme::Pss(hash, salt), PublicKey::Rsa(key)) if key.bits() >= USUAL_BITS => {
             let parameters = match hash {
                 Sha256 => RSA_PSS_2048_8192_SHA256,
                 Sha384 => RSA_PSS_2048_8192_SHA384,
@@ -127,8 +141,7 @@ fn verifier(algorithm: &AlgorithmIdentifier<'_>, key: &PublicKey<'_>) -> Result<
             Verifier::Ecdsa(*curve, hash)
         }
         (Scheme::Pkcs1(_) | Scheme::Pss(..), PublicKey::Ec { .. })
-        | (Scheme::Ecdsa(_), PublicKey::Rsa(_))
-        | (Scheme::Forgeable, _) => return Err(Verdict::DoesNotFit),
+        | (Scheme::Ecdsa(_), PublicKey::Rsa(_)) => return Err(Verdict::DoesNotFit),
         _ => return Err(Verdict::Unverifiable),
     })
 }
@@ -169,12 +182,10 @@ fn shaped_digest(
 fn scheme(algorithm: &AlgorithmIdentifier<'_>) -> Scheme {
     use SignatureHash::{Other, Sha1, Sha224, Sha256, Sha384, Sha512};
     match algorithm.algorithm.to_id_string().as_str() {
-        "1.2.840.113549.1.1.2"
-        | "1.2.840.113549.1.1.3"
-        | "1.2.840.113549.1.1.4"
-        | "1.3.14.3.2.2"
-        | "1.3.14.3.2.3"
-        | "1.3.14.3.2.4" => Scheme::Forgeable,
+        "1.2.840.113549.1.1.4" | "1.3.14.3.2.3" => Scheme::Forgeable { is_md5: true },
+        "1.2.840.113549.1.1.2" | "1.2.840.113549.1.1.3" | "1.3.14.3.2.2" | "1.3.14.3.2.4" => {
+            Scheme::Forgeable { is_md5: false }
+        }
         "1.2.840.113549.1.1.5" | "1.3.14.3.2.29" => Scheme::Pkcs1(Sha1),
         "1.2.840.113549.1.1.11" => Scheme::Pkcs1(Sha256),
         "1.2.840.113549.1.1.12" => Scheme::Pkcs1(Sha384),

@@ -5,23 +5,40 @@ use num_bigint::BigUint;
 use super::public_key::RsaKey;
 use super::small_factor::small_factor;
 
-/// Fewer bits can be factored, or soon; more make logins slow and are nobody's real key.
-const BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// Fewer bits can be factored, or soon.
+const LEAST_BITS: usize = 2048;
+
+/// With fewer bits than this anybody can factor it today; from here on that takes a state.
+const LEAST_PINNED_BITS: usize = 1024;
+
+/// More bits make logins slow and are nobody's real key.
+const MOST_BITS: usize = 8192;
 
 /// Steps of Fermat's method; primes that a sound generator makes survive any number of them.
 const FERMAT_ROUNDS: u32 = 100;
 
-/// Why this key is no secret; none if nothing is known against it.
+/// Whether nothing is wrong with this key but that it is short: 1024 to 2047 bits.
+pub(super) fn is_short(key: &RsaKey) -> bool {
+    key.bits() < LEAST_BITS
+}
+
+/// What is said of a key that is too short.
+pub(super) fn too_short(key: &RsaKey) -> String {
+    format!("RSA {} bits; at least {LEAST_BITS}", key.bits())
+}
+
+/// Why anybody can compute the secret of this key, or nobody can use it; none if nothing is known against it but that it
+/// may be [short](is_short).
 pub(super) fn weakness(key: &RsaKey) -> Option<String> {
     let bits = key.bits();
     if key.modulus == BigUint::ZERO {
         return Some("RSA with a modulus that is zero or negative".to_owned());
     }
-    if bits < *BITS.start() {
-        return Some(format!("RSA {bits} bits; at least {}", BITS.start()));
+    if bits < LEAST_PINNED_BITS {
+        return Some(too_short(key));
     }
-    if bits > *BITS.end() {
-        return Some(format!("RSA {bits} bits; at most {}", BITS.end()));
+    if bits > MOST_BITS {
+        return Some(format!("RSA {bits} bits; at most {MOST_BITS}"));
     }
     if !key.modulus.bit(0) {
         return Some("RSA with an even modulus".to_owned());
@@ -172,16 +189,19 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_2048_to_8192_bits() {
+    fn a_key_has_2048_to_8192_bits_and_a_shorter_one_is_judged_apart() {
         assert_eq!(
-            weakness_of(modulus(2047), 65537).as_deref(),
-            Some("RSA 2047 bits; at least 2048")
+            weakness_of(modulus(1023), 65537).as_deref(),
+            Some("RSA 1023 bits; at least 2048")
         );
-        assert_eq!(
-            weakness_of(modulus(1024), 65537).as_deref(),
-            Some("RSA 1024 bits; at least 2048")
-        );
-        assert_eq!(weakness_of(modulus(2048), 65537), None);
+        for (bits, short) in [(1024, true), (2047, true), (2048, false), (8192, false)] {
+            assert_eq!(weakness_of(modulus(bits), 65537), None, "{bits}");
+            let key = RsaKey {
+                modulus: modulus(bits),
+                exponent: BigUint::from(65_537_u32),
+            };
+            assert_eq!(is_short(&key), short, "{bits}");
+        }
         assert_eq!(weakness_of(modulus(8192), 65537), None);
         assert_eq!(
             weakness_of(modulus(8193), 65537).as_deref(),

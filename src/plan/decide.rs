@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Certificate, Moment, PublicKeyId, Timestamp};
+use crate::domain::{Certificate, Look, Moment, PublicKeyId, Timestamp};
 use crate::plan::book::{Belief, Book, HoldKind, Order, Standing, Write};
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::sides::{Sides, Wanted};
@@ -82,8 +82,16 @@ impl Sides<'_> {
             }
         }
         let is_known_key = known_keys.contains(&key);
-        let decided = match trust(certificate, belief, is_known_key, &policy.trust, now) {
-            Trust::Enough(evidence) => {
+        let trust = trust(certificate, belief, is_known_key, &policy.trust, now);
+        let rescan = self.inputs.look.and_then(Look::again_at);
+        let decided = match (trust, rescan) {
+            // The unfinished file may hold what it issued.
+            (Trust::Enough(evidence), Some(until))
+                if certificate.may_issue() && !evidence.is_beyond_budget() =>
+            {
+                (State::Waiting, Why::FileUnfinished { until })
+            }
+            (Trust::Enough(evidence), _) => {
                 // What was sent or trusted before is sent again, not let in anew.
                 let was_let_in =
                     |it: &Belief| it.posts > 0 || matches!(it.standing, Standing::Retired { .. });
@@ -95,9 +103,9 @@ impl Sides<'_> {
                 };
                 (State::Planned, enough)
             }
-            Trust::HeldDown { until } => (State::Waiting, Why::HoldDown { until }),
-            Trust::Held(HoldKind::Pin) => (State::Held, Why::NeedsPin),
-            Trust::Held(HoldKind::Approval | HoldKind::KeyBudget) => {
+            (Trust::HeldDown { until }, _) => (State::Waiting, Why::HoldDown { until }),
+            (Trust::Held(HoldKind::Pin), _) => (State::Held, Why::NeedsPin),
+            (Trust::Held(HoldKind::Approval | HoldKind::KeyBudget), _) => {
                 (State::Held, Why::NeedsApproval)
             }
         };

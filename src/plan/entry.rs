@@ -73,6 +73,8 @@ macro_rules! what {
 what! {
     /// First seen in the source.
     Seen = "seen",
+    /// From now on ignored: it issued another certificate of the source.
+    Ignored = "ignored",
     /// Trust was decided, with evidence, and a POST is about to be made.
     Accepted = "accepted",
     /// A POST was made; what it was answered.

@@ -1,5 +1,6 @@
 //! Decisions: pure functions of values, with `now` as a parameter.
 
+pub mod admission;
 pub mod agenda;
 pub mod attention;
 pub mod book;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Moment, Row, Timestamp};
+use crate::plan::admission::Admission;
 use crate::plan::book::{Belief, Book, InSource, Order, Standing};
 use crate::plan::decide::decide_wanted;
 pub use crate::plan::holds::note_holds;
@@ -25,7 +26,8 @@ pub const MOST_WANTED: usize = 200;
 /// Everything a plan is made from. `book` has been settled by `look` and `rows` before.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// The source; none if it could not be read: then nothing is planned and nothing concluded from absence.
+    /// The source as it was scanned; none if it could not be read: then nothing is planned and nothing concluded from
+    /// absence.
     pub look: Option<&'a Look>,
     /// SendGrid's list.
     pub rows: &'a [Row],
@@ -137,6 +139,12 @@ impl Action {
 
 /// Plans one integration. Planning again after the actions were applied is a no-op.
 pub fn plan(inputs: &Inputs<'_>) -> Plan {
+    let admission = Admission::of(inputs.book, inputs.policy);
+    let look = inputs.look.map(|it| admission.apply(it));
+    let inputs = &Inputs {
+        look: look.as_deref(),
+        ..*inputs
+    };
     let sides = Sides::new(inputs);
     let mut items: Vec<Item> = sides
         .fingerprints()

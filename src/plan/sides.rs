@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::domain::{
-    Certificate, CertificateId, FileVerdict, Fingerprint, Look, PublicKeyId, Row, RowContent,
-    Timestamp,
+    Certificate, CertificateId, Fingerprint, Look, PublicKeyId, Row, RowContent, Timestamp,
 };
 use crate::plan::book::{Belief, Order, Standing, Word};
 use crate::plan::listing::Listing;
@@ -185,10 +184,7 @@ fn wanted<'a>(inputs: &'a Inputs<'a>) -> BTreeMap<Fingerprint, Wanted<'a>> {
     }
     let look: Option<&'a Look> = inputs.look;
     for file in look.map(|it| it.files.as_slice()).unwrap_or_default() {
-        let FileVerdict::Accepted { certificates, .. } = &file.verdict else {
-            continue;
-        };
-        for certificate in certificates {
+        for certificate in file.verdict.accepted() {
             let entry = wanted
                 .entry(certificate.fingerprint())
                 .or_insert_with(|| Wanted {

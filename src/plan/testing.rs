@@ -8,6 +8,7 @@ use crate::domain::{
     BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
     Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
 };
+use crate::plan::admission::issuers;
 use crate::plan::book::{Belief, Book, PostOutcome, WriteOutcome};
 use crate::plan::decision::{self, Author, Decision, decide, set_pause};
 use crate::plan::entry::Entry;
@@ -33,17 +34,63 @@ pub(crate) fn certificate(name: &str, key: &str, days: i64) -> Certificate {
 }
 
 pub(crate) fn certificate_valid(name: &str, key: &str, start: i64, end: i64) -> Certificate {
+    made(name, key, (start, end), (name, key), false)
+}
+
+/// A certificate of a year with a key of a name that this one signed, whatever its own name is.
+pub(crate) fn issued(name: &str, key: &str, issuer: (&str, &str)) -> Certificate {
+    let now = NOW.as_secs();
+    made(name, key, (now - 86_400, now + 365 * 86_400), issuer, false)
+}
+
+/// A self-signed certificate of a year that may issue others.
+pub(crate) fn authority(name: &str, key: &str) -> Certificate {
+    let now = NOW.as_secs();
+    made(
+        name,
+        key,
+        (now - 86_400, now + 400 * 86_400),
+        (name, key),
+        true,
+    )
+}
+
+/// Whether the second one's key signed the first one, as its DER says.
+pub(crate) fn signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
+    let words = |it: &Certificate| -> Vec<String> {
+        let text = String::from_utf8(it.der().to_vec()).unwrap();
+        text.split(' ').map(str::to_owned).collect()
+    };
+    let (signed, by) = (words(certificate), words(issuer));
+    let signer = signed.get(4).unwrap_or(&signed[1]);
+    certificate.issuer() == issuer.subject() && *signer == by[1]
+}
+
+fn made(
+    name: &str,
+    key: &str,
+    (start, end): (i64, i64),
+    (issuer, signer): (&str, &str),
+    may_issue: bool,
+) -> Certificate {
     let validity = Validity {
         not_before: Timestamp::from_secs(start),
         not_after: Timestamp::from_secs(end),
     };
+    let own = format!("{name} {key} {start} {end}");
+    let der = if signer == key {
+        own
+    } else {
+        format!("{own} {signer}")
+    };
     Certificate::new(CertificateParts {
-        der: format!("{name} {key} {start} {end}").as_bytes(),
+        der: der.as_bytes(),
         subject_public_key_info: key.as_bytes(),
         validity,
         subject: format!("CN={name}"),
-        issuer: format!("CN={name}"),
-        self_issued: true,
+        issuer: format!("CN={issuer}"),
+        self_signed: issuer == name && signer == key,
+        may_issue,
         serial: &[1],
         key: KeyAlgorithm::Rsa(2048),
         signature: SignatureHash::Sha256,
@@ -144,6 +191,7 @@ impl World {
         let verdict = FileVerdict::Accepted {
             certificates,
             refused: Vec::new(),
+            issuers: Vec::new(),
             notes: Vec::new(),
         };
         self.files.insert(name.to_owned(), verdict);
@@ -152,7 +200,16 @@ impl World {
     pub(crate) fn refuse(&mut self, name: &str) {
         let refusal = Refusal::new(Reason::PemMalformed, "the text stops");
         self.files
-            .insert(name.to_owned(), FileVerdict::Refused(refusal));
+            .insert(name.to_owned(), FileVerdict::refused(refusal));
+    }
+
+    /// A file is still being written.
+    pub(crate) fn unfinished(&mut self, name: &str) {
+        let verdict = FileVerdict::Waiting {
+            until: self.now.wall.plus(Duration::from_millis(250)),
+            otherwise: None,
+        };
+        self.files.insert(name.to_owned(), verdict);
     }
 
     /// Somebody else puts a row at SendGrid.
@@ -202,11 +259,12 @@ impl World {
             content: None,
             verdict: verdict.clone(),
         };
-        let files = self.files.iter().map(file).collect();
-        self.source_up.then(|| Look {
-            files,
+        let mut look = Look {
+            files: self.files.iter().map(file).collect(),
             ..Look::default()
-        })
+        };
+        look.issuers = issuers(look.certificates(), signed_by);
+        self.source_up.then_some(look)
     }
 
     pub(crate) fn plan(&self) -> Plan {
@@ -237,8 +295,12 @@ impl World {
     /// Looks, lists, settles and plans, and sends nothing.
     pub(crate) fn observe(&mut self) -> Result<Plan, Unreachable> {
         let look = self.look();
-        self.history
-            .extend(note_source(&mut self.book, look.as_ref(), &self.now));
+        self.history.extend(note_source(
+            &mut self.book,
+            look.as_ref(),
+            &self.policy,
+            &self.now,
+        ));
         self.list()?;
         let plan = self.plan();
         self.history

@@ -72,6 +72,11 @@ pub enum Why {
         /// When the list is asked again.
         until: Timestamp,
     },
+    /// A file of the source is still being written, and may show that this one only issued another.
+    FileUnfinished {
+        /// When the source is scanned again.
+        until: Timestamp,
+    },
     /// It goes when the account may ask again.
     Backoff {
         /// When.
@@ -129,6 +134,7 @@ impl Why {
             | Self::Vanishing { until }
             | Self::Elsewhere { until }
             | Self::NotEnabled { until }
+            | Self::FileUnfinished { until }
             | Self::Backoff { until } => Some(*until),
             _ => None,
         }
@@ -235,6 +241,9 @@ impl fmt::Display for Why {
                 f,
                 "not known to be enabled; tried again at {} UTC",
                 until.minute()
+            ),
+            Self::FileUnfinished { .. } => f.write_str(
+                "another file of the source is still being written, and this may be only its issuer",
             ),
             Self::Unseen => f.write_str("decided about, never seen"),
             Self::DeniedByPerson(_) => f.write_str("a person said never"),

@@ -120,6 +120,7 @@ fn state(it: &Explained) -> &'static str {
             Word::Acknowledged => State::Acknowledged.word(),
         },
         (None, Some(it)) if it.hold.is_some() => State::Held.word(),
+        (None, Some(it)) if it.issued.is_some() => "ignored",
         (None, Some(it)) if it.is_wanted() => "seen",
         (None, _) => "gone",
     }
@@ -142,7 +143,7 @@ fn told(entry: &Entry) -> String {
     let is_ours = entry.by == Entry::OURS;
     match (entry.what, detail.is_empty()) {
         (What::Seen, false) if !is_ours && !by.is_empty() => format!("{what} in {detail} ({by})"),
-        (What::Seen, false) => format!("{what} in {detail}"),
+        (What::Seen | What::Ignored, false) => format!("{what} in {detail}"),
         (_, true) if is_ours => what.to_owned(),
         (_, true) => format!("{what} by {by}"),
         (_, false) if is_ours => format!("{what}: {detail}"),
@@ -156,7 +157,7 @@ fn today(it: &Explained, now: Timestamp) -> String {
             .to_owned();
     }
     let Some(item) = it.item() else {
-        return remembered(it).to_owned();
+        return remembered(it);
     };
     if !item.state.is_trust() {
         return item.why.to_string();
@@ -177,26 +178,34 @@ fn today(it: &Explained, now: Timestamp) -> String {
 }
 
 /// What there is to say of what no file asks for and SendGrid does not list.
-fn remembered(it: &Explained) -> &'static str {
+fn remembered(it: &Explained) -> String {
     let Some(belief) = it.belief() else {
-        return "in no file and not at SendGrid; only the history knows it";
+        return "in no file and not at SendGrid; only the history knows it".to_owned();
     };
-    if belief.is_wanted() {
-        return match belief.hold.as_ref().map(|it| it.kind) {
+    if let Some(issued) = &belief.issued {
+        return format!(
+            "not uploaded, because it issued {} of the same source; sso-certd approve, or a pin in trust.pins, lets it in",
+            issued.short()
+        );
+    }
+    let text = if belief.is_wanted() {
+        match belief.hold.as_ref().map(|it| it.kind) {
             Some(HoldKind::Approval) => "in a file, and waits for approval",
             Some(HoldKind::Pin) => "in a file, and waits for a pin or approval",
             Some(HoldKind::KeyBudget) => "in a file, and held: too many new keys in a day",
             None => "in a file, and not at SendGrid",
-        };
-    }
-    match (&belief.standing, belief.certificate.is_some()) {
-        (_, false) => "decided about before it was seen; in no file and not at SendGrid",
-        (Standing::Retired { .. }, _) => {
-            "no longer at SendGrid; as long as it is valid, restore brings it back"
         }
-        (Standing::Removed { .. }, _) => "deleted at SendGrid by somebody; no file asks for it",
-        _ => "in no file and not at SendGrid",
-    }
+    } else {
+        match (&belief.standing, belief.certificate.is_some()) {
+            (_, false) => "decided about before it was seen; in no file and not at SendGrid",
+            (Standing::Retired { .. }, _) => {
+                "no longer at SendGrid; as long as it is valid, restore brings it back"
+            }
+            (Standing::Removed { .. }, _) => "deleted at SendGrid by somebody; no file asks for it",
+            _ => "in no file and not at SendGrid",
+        }
+    };
+    text.to_owned()
 }
 
 fn then(page: &mut Page, it: &Explained, now: Timestamp, terminal: Terminal) {

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::domain::text::{count, printable, printable_path};
-use crate::domain::{Certificate, FileVerdict, Look, LookedFile};
+use crate::domain::{Certificate, FileVerdict, Look, LookedFile, RefusedCertificate};
 
-use super::inspect_text::{Inspected, LONGEST, PermissionNote, help, is_fit, noted, waiting};
+use super::inspect_text::{
+    Inspected, LONGEST, PermissionNote, help, ignored, is_fit, noted, waiting,
+};
 use super::refusal_text::{file_name, shell_word};
 use super::terminal::{Mark, Page};
 use super::when::{ago, left};
@@ -17,6 +19,7 @@ pub(super) fn many(page: &mut Page, inspected: &Inspected) {
         files,
         ignored,
         surplus,
+        ..
     } = &inspected.look;
     let all = || {
         files
@@ -65,7 +68,7 @@ pub(super) fn many(page: &mut Page, inspected: &Inspected) {
 fn lines(page: &mut Page, shown: &str, file: &LookedFile, inspected: &Inspected) {
     let now = inspected.now;
     match &file.verdict {
-        FileVerdict::Refused(refusal) => {
+        FileVerdict::Refused { refusal, .. } => {
             page.item(0, Mark::Broken, &format!("{shown}  {refusal}"));
             help(page, refusal, &file.path);
         }
@@ -75,8 +78,13 @@ fn lines(page: &mut Page, shown: &str, file: &LookedFile, inspected: &Inspected)
         FileVerdict::Accepted {
             certificates,
             refused,
+            issuers,
             notes,
         } => {
+            if certificates.is_empty() {
+                let line = format!("{shown}  ignored: nothing in it but what issued others");
+                page.item(0, Mark::Waits, &line);
+            }
             for it in certificates {
                 let validity = it.validity();
                 let end = validity.not_after.date();
@@ -100,9 +108,12 @@ fn lines(page: &mut Page, shown: &str, file: &LookedFile, inspected: &Inspected)
                     page.item(2, Mark::NeedsYou, &remark);
                 }
             }
-            for refusal in refused {
+            for RefusedCertificate { refusal, .. } in refused {
                 page.item(0, Mark::Broken, &format!("{shown}  {refusal}"));
                 help(page, refusal, &file.path);
+            }
+            for issuer in issuers {
+                page.item(2, Mark::Waits, &ignored(issuer));
             }
             for note in notes {
                 page.item(2, Mark::Waits, &printable(note, LONGEST));
@@ -118,7 +129,7 @@ fn permissions<'a>(
     inspected: &'a Inspected,
     told: &mut Vec<&'a PermissionNote>,
 ) {
-    let is_accepted = matches!(file.verdict, FileVerdict::Accepted { .. });
+    let is_accepted = file.verdict.is_accepted();
     let note = inspected.permissions.get(&file.path);
     let Some(note) = note.filter(|it| is_accepted && !told.contains(it)) else {
         return;
@@ -146,14 +157,11 @@ fn totals(inspected: &Inspected) -> String {
         files,
         ignored,
         surplus,
+        ..
     } = &inspected.look;
     let fit: BTreeSet<_> = files
         .iter()
-        .filter_map(|it| match &it.verdict {
-            FileVerdict::Accepted { certificates, .. } => Some(certificates),
-            _ => None,
-        })
-        .flatten()
+        .flat_map(|it| it.verdict.accepted())
         .filter(|it| !it.validity().is_over(inspected.now))
         .map(Certificate::fingerprint)
         .collect();

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::domain::text::{count, printable, printable_path};
-use crate::domain::{Certificate, FileVerdict, Look, LookedFile, Refusal, SourceError, Timestamp};
+use crate::domain::{
+    Certificate, FileVerdict, IgnoredIssuer, Look, LookedFile, Refusal, RefusedCertificate,
+    SourceError, Timestamp,
+};
 
 use super::inspect_many::many;
 use super::refusal_text::{help_lines, shell_word};
@@ -49,6 +52,7 @@ pub fn inspect_text(inspected: &Inspected, terminal: Terminal) -> Rendered {
         files,
         ignored,
         surplus,
+        ..
     } = &inspected.look;
     for failure in &inspected.failures {
         page.marked(Mark::Broken, &printable(&failure.to_string(), LONGEST));
@@ -71,7 +75,7 @@ pub(super) fn is_fit(file: &LookedFile, now: Timestamp) -> bool {
             refused,
             ..
         } => refused.is_empty() && certificates.iter().all(|it| !it.validity().is_over(now)),
-        FileVerdict::Refused(_) => false,
+        FileVerdict::Refused { .. } => false,
         FileVerdict::Waiting { otherwise, .. } => otherwise.is_none(),
     }
 }
@@ -79,7 +83,7 @@ pub(super) fn is_fit(file: &LookedFile, now: Timestamp) -> bool {
 fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
     let path = printable_path(&file.path);
     match &file.verdict {
-        FileVerdict::Refused(refusal) => {
+        FileVerdict::Refused { refusal, .. } => {
             page.marked(Mark::Broken, &format!("{path}: {refusal}"));
             help(page, refusal, &file.path);
         }
@@ -89,6 +93,7 @@ fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
         FileVerdict::Accepted {
             certificates,
             refused,
+            issuers,
             notes,
         } => {
             accepted(page, &path, file, certificates, inspected);
@@ -96,10 +101,13 @@ fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
                 page.blank();
                 details(page, certificate, file, inspected);
             }
-            for refusal in refused {
+            for RefusedCertificate { refusal, .. } in refused {
                 page.blank();
                 page.item(2, Mark::Broken, &refusal.to_string());
                 help(page, refusal, &file.path);
+            }
+            for issuer in issuers {
+                page.item(2, Mark::Waits, &ignored(issuer));
             }
             for note in notes {
                 page.item(2, Mark::Waits, &printable(note, LONGEST));
@@ -107,6 +115,15 @@ fn one(page: &mut Page, file: &LookedFile, inspected: &Inspected) {
             permissions(page, file, inspected);
         }
     }
+}
+
+/// What is said of a certificate that is there only because it issued another one.
+pub(super) fn ignored(issuer: &IgnoredIssuer) -> String {
+    format!(
+        "issuer ignored: {} issued {}",
+        printable(issuer.certificate.subject(), LONGEST),
+        issuer.issued.short()
+    )
 }
 
 /// The first line of a file that holds certificates.
@@ -143,6 +160,13 @@ fn accepted(
         );
         return;
     }
+    if certificates.is_empty() {
+        page.marked(
+            Mark::Waits,
+            &format!("{path}: ignored: nothing in it but what issued others"),
+        );
+        return;
+    }
     let number = count(certificates.len(), "certificate", "certificates");
     let remarked = match remarks {
         0 => String::new(),
@@ -156,8 +180,10 @@ fn accepted(
 
 fn details(page: &mut Page, certificate: &Certificate, file: &LookedFile, inspected: &Inspected) {
     let validity = certificate.validity();
-    let issuer = if certificate.self_issued() {
+    let issuer = if certificate.self_signed() {
         "the same (self-signed, normal for SAML)".to_owned()
+    } else if certificate.issuer() == certificate.subject() {
+        "the same name with another key".to_owned()
     } else {
         certificate.issuer().to_owned()
     };
@@ -279,6 +305,7 @@ mod tests {
         file.verdict = FileVerdict::Accepted {
             certificates,
             refused: Vec::new(),
+            issuers: Vec::new(),
             notes: Vec::new(),
         };
         file
@@ -456,7 +483,9 @@ mod tests {
         let odd = remarked("CN=odd", "2026-01-01", "2027-12-01", &[Remark::OddSerial]);
         let mut mixed = accepted_file("b.pem", vec![okta()]);
         if let FileVerdict::Accepted { refused, notes, .. } = &mut mixed.verdict {
-            refused.push(Refusal::new(Reason::WeakKey, "RSA 1024").help("make a new key"));
+            refused.push(RefusedCertificate::unreadable(
+                Refusal::new(Reason::WeakKey, "RSA 1024").help("make a new key"),
+            ));
             notes.push("1 issuer ignored: CN=root".to_owned());
         }
         let mut inspected = inspected(vec![

@@ -192,15 +192,17 @@ fn source(sheet: &mut Sheet, it: &IntegrationSnapshot) {
 }
 
 fn files(sheet: &mut Sheet, it: &IntegrationSnapshot, look: &Look) {
-    let accepted = |it: &FileVerdict| matches!(it, FileVerdict::Accepted { .. });
-    let refused = |it: &FileVerdict| matches!(it, FileVerdict::Refused(_));
-    let number = |wanted: &dyn Fn(&FileVerdict) -> bool| {
+    let refused = |it: &FileVerdict| matches!(it, FileVerdict::Refused { .. });
+    let number = |wanted: fn(&FileVerdict) -> bool| {
         look.files.iter().filter(|it| wanted(&it.verdict)).count()
     };
     let by_status = [
-        ("accepted", number(&accepted)),
-        ("refused", number(&refused) + look.surplus.count),
-        ("ignored", look.ignored.count),
+        ("accepted", number(FileVerdict::is_accepted)),
+        ("refused", number(refused) + look.surplus.count),
+        (
+            "ignored",
+            number(FileVerdict::is_ignored) + look.ignored.count,
+        ),
     ];
     for (status, number) in by_status {
         let labels = with(labels(it), [("status", status.to_owned())]);

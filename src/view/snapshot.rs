@@ -1,5 +1,6 @@
 //! Everything the daemon knows at one instant: status, metrics and page are drawn from this and from nothing else.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use crate::domain::{
     AccountName, Certificate, CertificateId, Fingerprint, IntegrationId, IntegrationName, Look,
     SourceError, Timestamp,
 };
+use crate::plan::admission::Admission;
 use crate::plan::attention::Attention;
 use crate::plan::policy::{ExpiryPolicy, Mode};
 use crate::plan::rollover::Plan;
@@ -129,7 +131,11 @@ pub struct LastChange {
 /// A source at one instant.
 #[derive(Clone, Debug)]
 pub struct SourceSnapshot {
-    /// The last look; none before the first one.
+    /// The last scan; none before the first one.
+    pub scan: Option<Result<Arc<Look>, SourceError>>,
+    /// How the integration reads it.
+    pub admission: Admission,
+    /// The last scan as the integration reads it.
     pub look: Option<Result<Arc<Look>, SourceError>>,
     /// When that was.
     pub looked_at: Option<Timestamp>,
@@ -208,6 +214,28 @@ pub struct ReloadSnapshot {
     pub is_ok: bool,
     /// When one last was.
     pub succeeded_at: Timestamp,
+}
+
+impl SourceSnapshot {
+    /// Takes in a new scan.
+    pub fn take(&mut self, scan: Result<Arc<Look>, SourceError>) {
+        self.look = Some(scan.clone().map(|scan| match self.admission.apply(&scan) {
+            Cow::Borrowed(_) => Arc::clone(&scan),
+            Cow::Owned(look) => Arc::new(look),
+        }));
+        self.scan = Some(scan);
+    }
+
+    /// From now on the integration reads its source like this.
+    pub fn admit(&mut self, admission: Admission) {
+        if self.admission == admission {
+            return;
+        }
+        self.admission = admission;
+        if let Some(scan) = self.scan.take() {
+            self.take(scan);
+        }
+    }
 }
 
 impl Snapshot {

@@ -18,7 +18,7 @@ use super::snapshot::{
     AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, Snapshot, SourceSnapshot,
 };
 use super::status_schema::{
-    AccountJson, CertificateJson, ChangeJson, FailureJson, IntegrationJson, LedgerJson,
+    AccountJson, CertificateJson, ChangeJson, FailureJson, IntegrationJson, IssuerJson, LedgerJson,
     OrphanCertificateJson, OrphanJson, PauseJson, RefusedJson, ReloadJson, RemarkJson,
     RetirementJson, ScheduleJson, SourceJson, StatusJson,
 };
@@ -121,10 +121,11 @@ fn source(it: &IntegrationSnapshot, source: &SourceSnapshot) -> SourceJson {
         down_since: text(source.down_since),
         looked_at: text(source.looked_at),
         watched: source.is_watched,
-        accepted: files(|it| matches!(it, FileVerdict::Accepted { .. })),
+        accepted: files(FileVerdict::is_accepted),
         waiting: files(|it| matches!(it, FileVerdict::Waiting { .. })),
         refused: look.map_or_else(Vec::new, |it| refused(it)),
-        ignored: look.map_or(0, |it| it.ignored.count),
+        ignored: look.map_or(0, |it| it.ignored.count) + files(FileVerdict::is_ignored),
+        issuers: look.map_or_else(Vec::new, |it| issuers(it)),
         surplus: look.map_or(0, |it| it.surplus.count),
     }
 }
@@ -136,6 +137,17 @@ fn refused(look: &Look) -> Vec<RefusedJson> {
             reason: refusal.reason.code(),
             found: refusal.found.clone(),
             help: help_lines(refusal, &file.path),
+        })
+        .collect()
+}
+
+fn issuers(look: &Look) -> Vec<IssuerJson> {
+    look.issuers_ignored()
+        .map(|(file, issuer)| IssuerJson {
+            path: printable_path(&file.path),
+            fingerprint: issuer.certificate.fingerprint().hex(),
+            subject: issuer.certificate.subject().to_owned(),
+            issued: issuer.issued.hex(),
         })
         .collect()
 }

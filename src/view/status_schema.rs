@@ -204,8 +204,11 @@ pub struct SourceJson {
     pub waiting: usize,
     /// Refused files and certificates, with their reasons.
     pub refused: Vec<RefusedJson>,
-    /// Names that match no pattern.
+    /// Names that match no pattern, and files with nothing in them but what issued others.
     pub ignored: usize,
+    /// Certificates that are not uploaded because they issued another one of the source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub issuers: Vec<IssuerJson>,
     /// Names beyond the limit of files.
     pub surplus: usize,
 }
@@ -221,6 +224,19 @@ pub struct RefusedJson {
     pub found: String,
     /// What helps.
     pub help: Vec<String>,
+}
+
+/// A certificate that is not uploaded because it issued another one of the source.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct IssuerJson {
+    /// The file.
+    pub path: String,
+    /// Its SHA-256.
+    pub fingerprint: String,
+    /// Its subject.
+    pub subject: String,
+    /// The SHA-256 of one that it issued.
+    pub issued: String,
 }
 
 /// One certificate, or a row that cannot be read. What is unknown is absent.

@@ -12,6 +12,7 @@ use crate::domain::{
     IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash,
     Timestamp, Validity,
 };
+use crate::plan::admission::Admission;
 use crate::plan::book::{Book, Pause};
 use crate::plan::outlook::Outlook;
 use crate::plan::policy::{
@@ -73,7 +74,8 @@ pub(crate) fn remarked(subject: &str, from: &str, to: &str, remarks: &[Remark]) 
         },
         subject: subject.to_owned(),
         issuer: subject.to_owned(),
-        self_issued: true,
+        self_signed: true,
+        may_issue: false,
         serial: &[1, 0x95, 0x56],
         key: KeyAlgorithm::Rsa(2048),
         signature: SignatureHash::Sha256,
@@ -260,7 +262,7 @@ pub(crate) fn refused_file(name: &str, refusal: Refusal) -> LookedFile {
         stamp: String::new(),
         changed: now(),
         content: None,
-        verdict: FileVerdict::Refused(refusal),
+        verdict: FileVerdict::refused(refusal),
     }
 }
 
@@ -279,6 +281,8 @@ pub(crate) fn with_look(name: &str, items: Vec<Item>, look: Look) -> Integration
         expiry: expiry(),
         plan: Some(Arc::new(plan(items, &look, now()))),
         source: SourceSnapshot {
+            scan: None,
+            admission: Admission::default(),
             look: Some(Ok(Arc::new(look))),
             looked_at: Some(at("2026-11-24 09:13:50")),
             down_since: None,

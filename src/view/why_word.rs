@@ -43,6 +43,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
         Why::Vanishing { .. } => "deleting",
         Why::RetiredByPerson => "retired_by_person",
         Why::NotEnabled { .. } => "not_enabled",
+        Why::FileUnfinished { .. } => "file_unfinished",
         Why::Known => "acknowledged",
     }
 }

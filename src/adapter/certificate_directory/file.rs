@@ -143,7 +143,7 @@ pub(super) const fn unseen(path: PathBuf, refusal: Refusal) -> LookedFile {
         stamp: String::new(),
         changed: Timestamp::from_millis(0),
         content: None,
-        verdict: FileVerdict::Refused(refusal),
+        verdict: FileVerdict::refused(refusal),
     }
 }
 
@@ -240,10 +240,7 @@ fn guarded(bytes: &[u8], judge: impl FnOnce() -> Content) -> Content {
     catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
         let digest = Fingerprint::from_bytes(Sha256::digest(bytes).into());
         let found = format!("the checker stopped on this file; please report its SHA-256 {digest}");
-        Err(Rejection {
-            refusal: Refusal::new(Reason::Internal, found),
-            may_be_copying: false,
-        })
+        Err(Rejection::for_good(Refusal::new(Reason::Internal, found)))
     })
 }
 
@@ -323,10 +320,7 @@ mod tests {
         static JUDGED: AtomicU64 = AtomicU64::new(0);
         let judge: Judge = |_, _| {
             JUDGED.fetch_add(1, Ordering::Relaxed);
-            Err(Rejection {
-                refusal: Refusal::new(Reason::Empty, "judged"),
-                may_be_copying: false,
-            })
+            Err(Rejection::for_good(Refusal::new(Reason::Empty, "judged")))
         };
         let reader = Reader::new(judge);
         let file = tempfile::NamedTempFile::new().unwrap();

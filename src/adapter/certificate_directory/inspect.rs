@@ -38,7 +38,7 @@ pub fn inspect_file(
                 path.to_owned(),
                 &stamp,
                 owner,
-                FileVerdict::Refused(refusal),
+                FileVerdict::refused(refusal),
             );
         }
         Err(NoStamp::Unknown(refusal)) => return file::unseen(path.to_owned(), refusal),
@@ -74,23 +74,20 @@ pub fn inspect_directory(
         files: listing.counted.iter().map(inspected).collect(),
         ignored: listing.ignored,
         surplus: listing.surplus,
+        ..Look::default()
     })
 }
 
 fn content(path: &Path, stamp: &file::Stamp, judge: Judge) -> FileVerdict {
     if let Some(refusal) = stamp.refusal() {
-        return FileVerdict::Refused(refusal);
+        return FileVerdict::refused(refusal);
     }
     match file::read(path, stamp, &Reader::new(judge)) {
-        Opened::Read(Ok(accepted), _) => FileVerdict::Accepted {
-            certificates: accepted.certificates,
-            refused: accepted.refused,
-            notes: accepted.notes,
-        },
-        Opened::Read(Err(rejection), _) => FileVerdict::Refused(rejection.refusal),
+        Opened::Read(Ok(accepted), _) => accepted.into(),
+        Opened::Read(Err(rejection), _) => rejection.into(),
         Opened::Changing => {
-            FileVerdict::Refused(Refusal::new(Reason::Unreadable, "it is being written"))
+            FileVerdict::refused(Refusal::new(Reason::Unreadable, "it is being written"))
         }
-        Opened::Refused(refusal) => FileVerdict::Refused(refusal),
+        Opened::Refused(refusal) => FileVerdict::refused(refusal),
     }
 }

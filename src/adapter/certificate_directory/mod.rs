@@ -190,6 +190,7 @@ impl CertificateDirectory {
             files,
             ignored: listing.ignored,
             surplus: listing.surplus,
+            ..Look::default()
         })
     }
 
@@ -206,7 +207,7 @@ impl CertificateDirectory {
             Err(file::NoStamp::Refused(stamp, refusal)) => {
                 self.known.remove(&name);
                 let owner = judge.owner_text(&stamp);
-                let verdict = FileVerdict::Refused(refusal);
+                let verdict = FileVerdict::refused(refusal);
                 return Some(Seen::Judged(file::looked(path, &stamp, owner, verdict)));
             }
         };
@@ -290,7 +291,7 @@ impl Known {
     /// `opened` is what came of reading it in this look, if it was due.
     fn verdict(&mut self, opened: Option<Opened>, quiet: Duration, now: &Moment) -> FileVerdict {
         if let Some(refusal) = self.stamp.refusal() {
-            return FileVerdict::Refused(refusal);
+            return FileVerdict::refused(refusal);
         }
         let rest = self.age(now);
         if rest < quiet {
@@ -312,17 +313,13 @@ impl Known {
                 self.content = None;
                 return still_changing(quiet, now);
             }
-            Some(Opened::Refused(refusal)) => return FileVerdict::Refused(refusal),
+            Some(Opened::Refused(refusal)) => return FileVerdict::refused(refusal),
             None => {}
         }
         match self.content.as_ref().map(|it| &it.content) {
-            Some(Ok(accepted)) => FileVerdict::Accepted {
-                certificates: accepted.certificates.clone(),
-                refused: accepted.refused.clone(),
-                notes: accepted.notes.clone(),
-            },
+            Some(Ok(accepted)) => accepted.clone().into(),
             Some(Err(rejection)) => patient(rejection, rest, now),
-            None => FileVerdict::Refused(file::vanished()),
+            None => FileVerdict::refused(file::vanished()),
         }
     }
 
@@ -345,10 +342,10 @@ fn still_changing(quiet: Duration, now: &Moment) -> FileVerdict {
 
 /// A refusal that an unfinished copy could have earned waits.
 fn patient(rejection: &Rejection, age: Duration, now: &Moment) -> FileVerdict {
-    let mut refusal = rejection.refusal.clone();
     if !rejection.may_be_copying {
-        return FileVerdict::Refused(refusal);
+        return rejection.clone().into();
     }
+    let mut refusal = rejection.refusal.clone();
     if age < COPY_PATIENCE {
         return FileVerdict::Waiting {
             until: now.wall.plus(COPY_PATIENCE.saturating_sub(age)),
@@ -359,16 +356,16 @@ fn patient(rejection: &Rejection, age: Duration, now: &Moment) -> FileVerdict {
         Reason::Empty => " for more than 60 s",
         _ => ", unchanged for 60 s",
     });
-    FileVerdict::Refused(refusal)
+    FileVerdict::refused(refusal)
 }
 
 /// Unsafe permissions refuse whatever a file holds. But key material is the louder news; and what is no file is never
 /// opened, and nobody is to change the permissions of a device.
 fn strictest(verdict: FileVerdict, permissions: Result<(), Refusal>) -> FileVerdict {
-    let says_more = matches!(&verdict, FileVerdict::Refused(it)
-        if matches!(it.reason, Reason::PrivateKey | Reason::NotRegularFile));
+    let says_more = matches!(&verdict, FileVerdict::Refused { refusal, .. }
+        if matches!(refusal.reason, Reason::PrivateKey | Reason::NotRegularFile));
     match permissions {
-        Err(refusal) if !says_more => FileVerdict::Refused(refusal),
+        Err(refusal) if !says_more => FileVerdict::refused(refusal),
         _ => verdict,
     }
 }

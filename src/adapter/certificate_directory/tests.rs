@@ -90,7 +90,7 @@ fn subjects(file: &LookedFile) -> Vec<String> {
 #[track_caller]
 fn refusal(file: &LookedFile) -> &Refusal {
     match &file.verdict {
-        FileVerdict::Refused(refusal) => refusal,
+        FileVerdict::Refused { refusal, .. } => refusal,
         other => panic!("{other:?}"),
     }
 }
@@ -228,7 +228,7 @@ fn an_unfinished_copy_with_a_change_in_the_future_waits_by_the_boot_clock() {
         ),
         "{waiting:?}"
     );
-    assert!(matches!(verdict_after(60), FileVerdict::Refused(_)));
+    assert!(matches!(verdict_after(60), FileVerdict::Refused { .. }));
 }
 
 #[test]

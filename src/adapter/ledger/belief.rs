@@ -150,6 +150,7 @@ impl Columns {
             self.put("hold", hold_word(hold.kind).to_owned());
             self.put_moment("hold", Some(&hold.since));
         }
+        self.put("issued", belief.issued.map(|it| it.hex()));
         self.put("order", belief.order.map(|it| order_word(it).to_owned()));
         self.put("word", belief.word.map(|it| word(it).to_owned()));
         if let Some(certificate) = &belief.certificate {
@@ -220,6 +221,10 @@ fn belief(
         }
         _ => return Err(damaged("half the hold is missing")),
     };
+    let issued = match row.get::<_, Option<String>>("issued") {
+        Err(rusqlite::Error::InvalidColumnName(_)) => None, // of version 2 or older, opened for reading alone
+        other => other?.as_deref().map(parse_fingerprint).transpose()?,
+    };
     Ok(Belief {
         certificate,
         standing: standing(row)?.ok_or_else(|| damaged("nobody knows the standing"))?,
@@ -232,6 +237,7 @@ fn belief(
         trusted_since: moment(row, "trusted")?,
         trusted_for: credit(row, "trusted")?,
         hold,
+        issued,
         word,
         order,
     })

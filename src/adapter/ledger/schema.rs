@@ -7,7 +7,7 @@
 ///
 /// It grows with every change of the tables **and** with every new word in them, so that an older program refuses what
 /// it could not read.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// `PRAGMA application_id` of every ledger: "ssoc". Another SQLite file is not mistaken for one.
 pub(super) const APPLICATION_ID: u32 = 0x7373_6f63;
@@ -17,7 +17,7 @@ pub(super) const HISTORY_KEPT: u32 = 100_000;
 
 /// The steps from an empty file to [`VERSION`]; step n leads to version n + 1. A step that was published never changes.
 /// `meta` must outlive them all: older programs read from it which program wrote the ledger.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     r#"
 CREATE TABLE meta (
     key TEXT PRIMARY KEY NOT NULL,
@@ -161,4 +161,6 @@ ORDER BY h.id DESC;
 "#,
     // Whether a request that writes was under way at the last word of a process. Of an older ledger that is not known.
     "ALTER TABLE integrations ADD COLUMN sending INTEGER NOT NULL DEFAULT 1 CHECK (sending IN (0, 1));",
+    // A certificate of the source that this one issued: it is there only for that. The history says `ignored` of it.
+    "ALTER TABLE beliefs ADD COLUMN issued TEXT;",
 ];

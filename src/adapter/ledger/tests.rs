@@ -38,7 +38,8 @@ fn read(der: &[u8]) -> Option<Certificate> {
             },
             subject: "CN=idp.example".to_owned(),
             issuer: "CN=idp.example".to_owned(),
-            self_issued: true,
+            self_signed: true,
+            may_issue: false,
             serial: &[1],
             key: KeyAlgorithm::P256,
             signature: SignatureHash::Sha256,
@@ -241,6 +242,7 @@ fn beliefs() -> impl Strategy<Value = Belief> {
         proptest::option::of(credits()),
         proptest::option::of(holds()),
         proptest::option::of(orders()),
+        proptest::option::of(any::<[u8; 32]>().prop_map(Fingerprint::from_bytes)),
     );
     (certain, moments, told).prop_map(|((standing, source, posts, word), moments, told)| Belief {
         certificate: None,
@@ -254,6 +256,7 @@ fn beliefs() -> impl Strategy<Value = Belief> {
         trusted_since: moments.3,
         trusted_for: told.0,
         hold: told.1,
+        issued: told.3,
         word,
         order: told.2,
     })
@@ -525,7 +528,8 @@ fn a_lock_of_another_process_keeps_us_out_until_it_dies() {
 #[test]
 fn a_ledger_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_once() {
     let (directory, ledger) = ledger_with(&intent(0));
-    let older = "ALTER TABLE integrations DROP COLUMN sending; PRAGMA user_version = 1;";
+    let older = "ALTER TABLE integrations DROP COLUMN sending; ALTER TABLE beliefs DROP COLUMN issued; \
+                 PRAGMA user_version = 1;";
     ledger.connection.execute_batch(older).unwrap();
     drop(ledger);
     let directory = directory.path();

@@ -15,7 +15,8 @@ use crate::adapter::watcher::WatchError;
 use crate::daemon::watch::{Route, Stand, Watch};
 use crate::domain::text::printable_path;
 use crate::domain::{Look, Moment, Reason, Refusal, SourceError};
-use crate::intake::judge_file;
+use crate::intake::{judge_file, signed_by};
+use crate::plan::admission::issuers;
 
 /// How long a look may read no file before it is taken for hung, as on a network mount whose server is gone. A look at a
 /// thousand files may take longer on a slow machine, but reads them one by one.
@@ -152,7 +153,11 @@ fn look(
             none.insert(directory.counting(reads))
         }
     };
-    directory.look(now)
+    let look = directory.look(now)?;
+    Ok(Look {
+        issuers: issuers(look.certificates(), signed_by),
+        ..look
+    })
 }
 
 /// What refuses every file of a directory, now and later.

@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn refused(reason: Reason) -> FileVerdict {
-        FileVerdict::Refused(Refusal::new(reason, "so it is"))
+        FileVerdict::refused(Refusal::new(reason, "so it is"))
     }
 
     const fn waiting() -> FileVerdict {
@@ -146,6 +146,7 @@ mod tests {
         FileVerdict::Accepted {
             certificates: Vec::new(),
             refused: Vec::new(),
+            issuers: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -320,48 +320,6 @@ fn two_self_signed_certificates_are_a_rollover_bundle() {
 }
 
 #[test]
-fn a_leaf_comes_with_its_issuers_in_any_order() {
-    let root = Shape {
-        subject: forge::name("root"),
-        issuer: forge::name("root"),
-        extensions: vec![forge::ca()],
-        ..Shape::default()
-    };
-    let middle = Shape {
-        subject: forge::name("middle"),
-        ..root.clone()
-    };
-    let leaf = Shape {
-        subject: forge::name("leaf"),
-        issuer: forge::name("middle"),
-        ..Shape::default()
-    };
-    let (root, middle, leaf) = (root.der(), middle.unsigned(), leaf.unsigned());
-    let [r, m, l] = [&root, &middle, &leaf].map(|it| canonical_pem(it));
-    for order in [[&l, &m, &r], [&r, &m, &l], [&m, &l, &r]] {
-        let accepted = accepted(order.map(String::as_str).concat());
-        assert_eq!(accepted.certificates.len(), 1);
-        assert_eq!(accepted.certificates[0].subject(), "CN=leaf");
-        assert!(accepted.refused.is_empty());
-        assert!(
-            accepted.notes[0].starts_with("2 issuers ignored: CN="),
-            "{:?}",
-            accepted.notes
-        );
-        assert!(
-            accepted.notes[0].contains("CN=root"),
-            "{:?}",
-            accepted.notes
-        );
-    }
-    refuses(
-        &m,
-        Reason::CaCertificate,
-        "an issuer's (CA:TRUE, signed by another)",
-    );
-}
-
-#[test]
 fn the_same_certificate_twice_counts_once() {
     let der = der("idp");
     let pem = canonical_pem(&der);

@@ -2,8 +2,10 @@
 
 mod certificates;
 mod files;
+mod issuers;
 mod key_material;
 mod listed;
+mod pins;
 
 use rcgen::{CertificateParams, KeyPair};
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{Certificate, CertificateId, Credit, Moment, PublicKeyId, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, Credit, Fingerprint, Moment, PublicKeyId, Timestamp,
+};
 
 /// What is believed about one certificate of one integration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +31,8 @@ pub struct Belief {
     pub trusted_for: Option<Credit>,
     /// Since when it waits for a person, and for what.
     pub hold: Option<Hold>,
+    /// A certificate of the source that it issued: it is there only for that, and is not uploaded.
+    pub issued: Option<Fingerprint>,
     /// A person's word, which stands until another.
     pub word: Option<Word>,
     /// A person's order, which stands until it is carried out.
@@ -199,6 +203,7 @@ impl Belief {
             trusted_since: None,
             trusted_for: None,
             hold: None,
+            issued: None,
             word: None,
             order: None,
         }
@@ -283,12 +288,14 @@ impl Belief {
             Standing::Retired { .. } => is_over,
             _ => false,
         };
+        // It would go up if its file were the only one to come back.
+        let is_ignored = self.issued.is_some() && !is_over;
         let is_decided = match self.word {
             None | Some(Word::Acknowledged) => self.order.is_some(),
             Some(Word::Approved) => self.certificate.is_none() || !is_over,
             Some(Word::Denied) => true, // its key stays denied, whatever wraps it
         };
-        is_past && !self.is_wanted() && !is_decided && self.new_key.is_none()
+        is_past && !self.is_wanted() && !is_ignored && !is_decided && self.new_key.is_none()
     }
 
     /// Whether it is not at SendGrid, as far as is known.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::Certificate;
 use crate::plan::testing::{DAY, NOW, World, certificate};
 
+mod admission;
 mod decisions;
 mod delivery;
 mod properties;
