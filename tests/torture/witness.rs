@@ -31,7 +31,7 @@ pub(crate) fn fault(bytes: &[u8], owed: &Owed, verdict: &Verdict) -> Option<Stri
     let found = match verdict {
         Ok(accepted) => {
             let notes = accepted.notes.iter().map(String::as_str);
-            let refused = accepted.refused.iter().map(|it| it.found.as_str());
+            let refused = accepted.refused.iter().map(|it| it.refusal.found.as_str());
             notes.chain(refused).find_map(unfit_to_show)
         }
         Err(rejection) => unfit_to_show(&rejection.refusal.found),

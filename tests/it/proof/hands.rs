@@ -323,11 +323,16 @@ impl ModelHands {
                 if certificates.contains(certificate))
         });
         let stored = site.stored().clone();
-        let allowed = site.witness.adds(certificate, truth, &site.policy, &stored);
+        let look = site.look.clone();
+        let allowed = site
+            .witness
+            .adds(certificate, truth, &site.policy, &stored, look.as_ref());
+        let is_no_issuer = site.witness.check_issuer(certificate, &site.policy);
         let is_restored = site.witness.is_restored(certificate.fingerprint());
         let is_paused = stored.pause.is_some();
         stage.judge(verdict);
         stage.judge(allowed);
+        stage.judge(is_no_issuer);
         let how = || format!("daemon {} sends {}", self.number, certificate.subject());
         if is_paused {
             stage.broken(Rule::PauseNeverWrites, how());
@@ -395,6 +400,8 @@ impl Hands for ModelHands {
         self.with(|site, _| {
             site.has_list = false;
             site.witness.took_in(site.look.as_ref());
+            let policy = &site.policy;
+            site.witness.took_in_issuers(site.look.as_ref(), policy);
         });
         let failure = self.read_failure();
         let took = self.with(|_, world| world.up_to(Duration::from_secs(2)));

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use sso_certd::domain::{Certificate, CertificateId, Fingerprint, PublicKeyId};
+use sso_certd::domain::{Certificate, CertificateId, Fingerprint, Look, PublicKeyId};
 use sso_certd::plan::book::{Book, Standing};
 use sso_certd::plan::entry::{Entry, What};
+use sso_certd::plan::policy::Policy;
 use sso_certd::plan::settle::ReadBack;
 
+use super::world::{pool, signed_by};
 use super::writes::Writes;
 
 /// What must always be true.
@@ -40,6 +42,9 @@ pub(super) enum Rule {
     TakenStaysTaken,
     TrustIsAskedFor,
     BelievedIsTrue,
+    IssuersStayOut,
+    OnlyIssuersAreIgnored,
+    NoIssuerBesideAnUnfinishedFile,
 }
 
 impl fmt::Display for Rule {
@@ -74,6 +79,13 @@ impl fmt::Display for Rule {
             Self::TakenStaysTaken => "what a person took away is not sent again by itself",
             Self::TrustIsAskedFor => "no new key is sent without what the trust mode asks for",
             Self::BelievedIsTrue => "what is believed to be enabled is enabled",
+            Self::IssuersStayOut => "what is there only because it issued another is not sent",
+            Self::OnlyIssuersAreIgnored => {
+                "nothing is ignored that did not issue another, or that was ever at SendGrid"
+            }
+            Self::NoIssuerBesideAnUnfinishedFile => {
+                "no new issuer is sent while a file of the source is unfinished"
+            }
             Self::Converges => {
                 "once nothing goes wrong, everything wanted is listed and nothing is left to do"
             }
@@ -108,6 +120,11 @@ pub(super) struct Witness {
     pub(super) posts: usize,
     /// What it did to rows that are there, and what people said.
     pub(super) writes: Writes,
+    /// What was there only because it issued another, and that nobody has let in since.
+    pub(super) ignored: BTreeSet<Fingerprint>,
+    /// What was ever listed, and what may be by now.
+    ever_there: BTreeSet<Fingerprint>,
+    on_its_way: BTreeSet<Fingerprint>,
     /// The last GET, if nothing was asked since.
     pub(super) last_read: Option<(CertificateId, ReadBack)>,
 }
@@ -172,6 +189,69 @@ impl Witness {
         sent.last_failed = true;
     }
 
+    /// What a scan says of issuers is in the books. A name alone says nothing, and neither does any of them of what was ever
+    /// there or is let in.
+    pub(super) fn took_in_issuers(&mut self, look: Option<&Look>, policy: &Policy) {
+        let certificates: Vec<&Certificate> =
+            look.iter().flat_map(|it| it.certificates()).collect();
+        for certificate in &certificates {
+            let issued = |it: &&&Certificate| !it.self_signed() && signed_by(it, certificate);
+            if certificate.may_issue() && certificates.iter().any(|it| issued(&it)) {
+                self.ignored.insert(certificate.fingerprint());
+            }
+        }
+        let (ever_there, on_its_way) = (&self.ever_there, &self.on_its_way);
+        let writes = &self.writes;
+        self.ignored.retain(|it| {
+            !(ever_there.contains(it) || on_its_way.contains(it))
+                && !writes.is_let_in(*it)
+                && !policy.trust.pins.contains(it)
+        });
+    }
+
+    /// A POST of what is there only as an issuer.
+    pub(super) fn check_issuer(
+        &self,
+        certificate: &Certificate,
+        policy: &Policy,
+    ) -> Result<(), Violation> {
+        let fingerprint = certificate.fingerprint();
+        let is_let_in =
+            self.writes.is_let_in(fingerprint) || policy.trust.pins.contains(&fingerprint);
+        if self.ignored.contains(&fingerprint) && !is_let_in {
+            let how = format!("{} is sent", certificate.subject());
+            return Err(Violation {
+                rule: Rule::IssuersStayOut,
+                how,
+            });
+        }
+        Ok(())
+    }
+
+    /// What becomes ignored did issue another one.
+    fn check_ignored(before: &Book, after: &Book) -> Result<(), Violation> {
+        for (fingerprint, is) in &after.beliefs {
+            let was = before.beliefs.get(fingerprint);
+            let (Some(issued), None) = (is.issued, was.and_then(|it| it.issued)) else {
+                continue;
+            };
+            let pool = pool();
+            let of = |it: Fingerprint| pool.iter().find(|other| other.fingerprint() == it);
+            let is_true = of(issued)
+                .zip(of(*fingerprint))
+                .is_some_and(|(other, it)| it.may_issue() && signed_by(other, it));
+            let was_there = was.is_some_and(|it| it.standing != Standing::Seen);
+            if !is_true || was_there {
+                let how = format!("{} is ignored, was there: {was_there}", fingerprint.brief());
+                return Err(Violation {
+                    rule: Rule::OnlyIssuersAreIgnored,
+                    how,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// A book was made durable. `has_list`: a whole list came since the last time.
     pub(super) fn saved(
         &mut self,
@@ -180,6 +260,15 @@ impl Witness {
         entries: &[Entry],
         has_list: bool,
     ) -> Result<(), Violation> {
+        Self::check_ignored(before, after)?;
+        self.on_its_way.clear();
+        for (fingerprint, it) in &after.beliefs {
+            match it.standing {
+                Standing::Seen => continue,
+                Standing::Intent(_) => self.on_its_way.insert(*fingerprint),
+                _ => self.ever_there.insert(*fingerprint),
+            };
+        }
         for (fingerprint, was) in &before.beliefs {
             let Some(is) = after.beliefs.get(fingerprint) else {
                 let is_told = entries.iter().any(|it| {

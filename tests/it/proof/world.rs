@@ -13,6 +13,7 @@ use sso_certd::domain::{
     BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
     Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
 };
+use sso_certd::plan::admission::issuers;
 use sso_certd::plan::book::Belief;
 
 /// 2026-11-24T09:00:00Z, when every trial begins.
@@ -26,23 +27,26 @@ pub(super) const LATEST: Duration = Duration::from_secs(60);
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
-/// Makes a certificate from what stands for its DER: `NAME KEY START END`, in seconds since 1970.
+/// Makes a certificate from what stands for its DER: `NAME KEY START END ISSUER SIGNER KIND`. Times are in seconds since
+/// 1970, the signer is the key that signed it, and the kind is `ca` if it may issue others.
 pub(super) fn read_certificate(der: &[u8]) -> Option<Certificate> {
-    let text = std::str::from_utf8(der).ok()?;
-    let mut words = text.split(' ');
-    let (name, key) = (words.next()?, words.next()?);
-    let mut second = || Some(Timestamp::from_secs(words.next()?.parse().ok()?));
+    let words = words(der)?;
+    let [name, key, start, end, issuer, signer, kind] = words[..] else {
+        return None;
+    };
+    let second = |it: &str| Some(Timestamp::from_secs(it.parse().ok()?));
     let validity = Validity {
-        not_before: second()?,
-        not_after: second()?,
+        not_before: second(start)?,
+        not_after: second(end)?,
     };
     Some(Certificate::new(CertificateParts {
         der,
         subject_public_key_info: key.as_bytes(),
         validity,
         subject: format!("CN={name}"),
-        issuer: format!("CN={name}"),
-        self_issued: true,
+        issuer: format!("CN={issuer}"),
+        self_signed: issuer == name && signer == key,
+        may_issue: kind == "ca",
         serial: &[1],
         key: KeyAlgorithm::Rsa(2048),
         signature: SignatureHash::Sha256,
@@ -50,16 +54,41 @@ pub(super) fn read_certificate(der: &[u8]) -> Option<Certificate> {
     }))
 }
 
-/// A certificate that is valid from `start` to `end`, in days from [`START`].
+fn words(der: &[u8]) -> Option<Vec<&str>> {
+    Some(std::str::from_utf8(der).ok()?.split(' ').collect())
+}
+
+/// Whether the second certificate's key signed the first one, and its subject is the first one's issuer.
+pub(super) fn signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
+    let signer = |it: &[&str]| it[5].to_owned();
+    let key = |it: &[&str]| it[1].to_owned();
+    let (signed, by) = (words(certificate.der()), words(issuer.der()));
+    certificate.issuer() == issuer.subject()
+        && signed.map(|it| signer(&it)) == by.map(|it| key(&it))
+}
+
+/// A self-signed certificate that is valid from `start` to `end`, in days from [`START`].
 pub(super) fn certificate(name: &str, key: &str, start: i64, end: i64) -> Certificate {
+    issued(name, key, start, end, &format!("{name} {key} leaf"))
+}
+
+/// The same, by this issuer and its key, and of this kind.
+fn issued(name: &str, key: &str, start: i64, end: i64, issuer: &str) -> Certificate {
     let at = |days: i64| START.as_secs() + days * 86_400;
-    let der = format!("{name} {key} {} {}", at(start), at(end));
+    let der = format!("{name} {key} {} {} {issuer}", at(start), at(end));
     read_certificate(der.as_bytes()).unwrap()
 }
 
-/// What the files and the rows of a trial are made of. Some share a key, one begins later, one ends during the trial.
+/// What the files and the rows of a trial are made of. Some share a key, one begins later, one ends during the trial. One
+/// issued another and a third; one only bears the name of its supposed issuer.
 pub(super) fn pool() -> Vec<Certificate> {
     vec![
+        issued("root", "k10", -300, 900, "root k10 ca"),
+        issued("leaf", "k11", -10, 300, "root k10 leaf"),
+        issued("own", "k12", -20, 500, "own k12 ca"),
+        issued("renewed", "k13", -1, 600, "own k12 leaf"),
+        issued("alike", "k14", -1, 450, "solo k99 leaf"),
+        issued("solo", "k15", -40, 650, "solo k15 ca"),
         certificate("a", "k1", -300, 60),
         certificate("b", "k2", -1, 365),
         certificate("b-again", "k2", -1, 400),
@@ -222,7 +251,8 @@ impl World {
         let off = Duration::from_secs(self.dice.u64(5..4000));
         let arrived = self.pass_time(off);
         self.now.boot = BootId::new(&format!("boot-{}", self.boots));
-        self.now.since_boot = Duration::from_secs(self.dice.u64(3..40));
+        // No boot is older than the time since the machine went off.
+        self.now.since_boot = Duration::from_secs(self.dice.u64(3..40)).min(off);
         arrived
     }
 
@@ -243,10 +273,12 @@ impl World {
             content: None,
             verdict: verdict.clone(),
         };
-        self.source_up.then(|| Look {
+        let mut look = Look {
             files: self.files.iter().map(file).collect(),
             ..Look::default()
-        })
+        };
+        look.issuers = issuers(look.certificates(), signed_by);
+        self.source_up.then_some(look)
     }
 
     /// Somebody does something to the directory.
@@ -267,7 +299,7 @@ impl World {
                 let how = if self.source_up { "back" } else { "unreadable" };
                 return format!("the directory is {how}");
             }
-            3 => FileVerdict::Refused(Refusal::new(Reason::PemMalformed, "the text stops")),
+            3 => FileVerdict::refused(Refusal::new(Reason::PemMalformed, "the text stops")),
             4 => FileVerdict::Waiting {
                 until: self.now.wall.plus(Duration::from_millis(500)),
                 otherwise: None,
@@ -286,7 +318,7 @@ impl World {
                 let names: Vec<&str> = certificates.iter().map(Certificate::subject).collect();
                 format!("{name} holds {}", names.join(" and "))
             }
-            FileVerdict::Refused(_) => format!("{name} is refused"),
+            FileVerdict::Refused { .. } => format!("{name} is refused"),
             FileVerdict::Waiting { .. } => format!("{name} is being written"),
         };
         self.files.insert(name, verdict);
@@ -299,6 +331,7 @@ pub(super) fn accepted(mut certificates: Vec<Certificate>) -> FileVerdict {
     FileVerdict::Accepted {
         certificates,
         refused: Vec::new(),
+        issuers: Vec::new(),
         notes: Vec::new(),
     }
 }

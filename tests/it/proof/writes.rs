@@ -83,6 +83,11 @@ impl Writes {
         !self.open.is_empty()
     }
 
+    /// Whether the operator lets it in.
+    pub(super) fn is_let_in(&self, fingerprint: Fingerprint) -> bool {
+        self.approved.contains(&fingerprint) || self.restored.contains(&fingerprint)
+    }
+
     /// Whether a belief may change like this without a list: by our own announcement, or by an answer.
     pub(super) fn explains(&self, was: &Standing, is: &Standing) -> bool {
         let answered = |id: &CertificateId| {
@@ -215,13 +220,14 @@ impl Witness {
         }
     }
 
-    /// A POST is made: is it allowed to let this certificate in?
+    /// A POST is made: is it allowed to let this certificate in? `look` is the scan that it was planned from.
     pub(super) fn adds(
         &mut self,
         certificate: &Certificate,
         truth: Duration,
         policy: &Policy,
         book: &Book,
+        look: Option<&Look>,
     ) -> Result<(), Violation> {
         let fingerprint = certificate.fingerprint();
         let name = certificate.subject();
@@ -241,6 +247,11 @@ impl Witness {
         };
         if is_spoken_for || writes.list.iter().any(|it| is_known(&it)) {
             return Ok(());
+        }
+        let is_unfinished = look.is_some_and(|it| it.again_at().is_some());
+        if is_unfinished && certificate.may_issue() {
+            let how = format!("{name} is sent");
+            return broken(Rule::NoIssuerBesideAnUnfinishedFile, how);
         }
         let since = writes.present_since.get(&fingerprint);
         let is_enough = match policy.trust.require {
