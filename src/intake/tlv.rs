@@ -6,6 +6,8 @@ pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 /// An INTEGER.
 pub(super) const INTEGER: u8 = 0x02;
+/// An OBJECT IDENTIFIER.
+pub(super) const OID: u8 = 0x06;
 
 /// The bit of the identifier octet that says: the content is elements (8.1.2.5).
 const CONSTRUCTED: u8 = 0x20;
@@ -84,6 +86,24 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// The content of the first element that `is_it`, looking into every constructed one.
+pub(super) fn find(bytes: &[u8], is_it: impl Fn(&Element<'_>) -> bool) -> Option<&[u8]> {
+    let mut open = vec![bytes];
+    while let Some(content) = open.pop() {
+        let Ok(element) = read(content) else {
+            continue;
+        };
+        if is_it(&element) {
+            return Some(element.content);
+        }
+        open.push(element.rest);
+        if element.tag & CONSTRUCTED != 0 {
+            open.push(element.content);
+        }
+    }
+    None
 }
 
 fn long_length(digits: &[u8]) -> Result<usize, Fault> {
