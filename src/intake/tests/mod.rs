@@ -1,8 +1,11 @@
 //! Every kind of bad input that is known, with the answer owed to it.
 
 mod certificates;
+mod contexts;
 mod files;
+mod forms;
 mod key_material;
+mod kinds;
 mod listed;
 
 use rcgen::{CertificateParams, KeyPair};
