@@ -88,18 +88,6 @@ fn made() -> Vec<Vec<u8>> {
         ..issued.clone()
     };
     vec![
-        with_oid(b"\x2b\x06\x01\x04\x01\x86\x8d\x1f\xb2\xfa\x8b\xcc\xb9\x12\x01").unsigned(),
-        with_oid(&[&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat()).unsigned(),
-        Shape {
-            serial: [vec![0], vec![0xc3; 20]].concat(),
-            ..issued.clone()
-        }
-        .unsigned(),
-        Shape {
-            not_before: forge::utc("690101000000Z"),
-            ..issued.clone()
-        }
-        .unsigned(),
         Shape::default().der(),
         full.der(),
         Shape {
@@ -138,6 +126,18 @@ fn made() -> Vec<Vec<u8>> {
         .unsigned(),
         Shape {
             subject: forge::name(&"x, \u{1b}[31m".repeat(40)),
+            ..issued.clone()
+        }
+        .unsigned(),
+        with_oid(b"\x2b\x06\x01\x04\x01\x86\x8d\x1f\xb2\xfa\x8b\xcc\xb9\x12\x01").unsigned(),
+        with_oid(&[&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat()).unsigned(),
+        Shape {
+            serial: [vec![0], vec![0xc3; 20]].concat(),
+            ..issued.clone()
+        }
+        .unsigned(),
+        Shape {
+            not_before: forge::utc("690101000000Z"),
             ..issued.clone()
         }
         .unsigned(),
