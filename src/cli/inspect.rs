@@ -10,16 +10,13 @@ use crate::adapter::certificate_directory::{
     is_leaving,
 };
 use crate::adapter::clock::Clock;
-use crate::config::{Environment, IntegrationSettings, default_warn, load};
+use crate::config::{Environment, IntegrationSettings, default_files, default_warn, load};
 use crate::domain::{Look, LookedFile, SourceError};
 use crate::intake::{judge_file, signed_by};
 use crate::plan::admission::{Admission, issuers};
 use crate::plan::book::Book;
 use crate::view::inspect_text::{Inspected, PermissionNote, inspect_text};
 use crate::view::remarks::Warn;
-
-/// The names that count where no configuration says otherwise.
-const PATTERNS: [&str; 6] = ["*.pem", "*.crt", "*.cer", "*.cert", "*.der", "*.xml"];
 
 /// Inspects files and directories. A path below a configured directory is judged as the daemon would.
 pub(super) fn inspect(
@@ -114,7 +111,7 @@ fn settings_for(path: &Path, watched: &[IntegrationSettings], strict: bool) -> D
         Some(it) => it.directory.clone(),
         None => DirectorySettings {
             directory: path.to_owned(),
-            files: PATTERNS.map(str::to_owned).to_vec(),
+            files: default_files(),
             strict_permissions: strict,
             allowed_owners: Vec::new(),
             allowed_groups: Vec::new(),

@@ -56,12 +56,24 @@ pub(super) enum Preset {
 
 /// The default of `expiry.warn`.
 pub fn default_warn() -> Duration {
-    let key = INTEGRATION.iter().find(|it| it.name == "expiry.warn");
-    let default = key.and_then(|it| match it.default {
+    let default = default("expiry.warn").and_then(|it| match it {
         Preset::Text(text) => Duration::from_text(text).ok(),
         _ => None,
     });
     default.unwrap_or_default()
+}
+
+/// The default of `files`.
+pub fn default_files() -> Vec<String> {
+    match default("files") {
+        Some(Preset::Texts(patterns)) => patterns.iter().map(|it| (*it).to_owned()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn default(name: &str) -> Option<Preset> {
+    let key = INTEGRATION.iter().find(|it| it.name == name);
+    key.map(|it| it.default)
 }
 
 impl Preset {

@@ -32,7 +32,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use environment::Environment;
-pub use keys::{default_warn, nearest};
+pub use keys::{default_files, default_warn, nearest};
 pub use merge::Printed;
 pub use problem::{Problem, Problems};
 pub use reference::{key_table, reference};

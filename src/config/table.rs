@@ -195,7 +195,9 @@ pub(super) static INTEGRATION: &[Key] = &[
     key(
         "files",
         Kind::SomeTexts(check::<FilePattern>),
-        Preset::Texts(&["*.pem", "*.crt", "*.cer", "*.cert", "*.der", "*.xml"]),
+        Preset::Texts(&[
+            "*.pem", "*.crt", "*.cer", "*.cert", "*.der", "*.p7b", "*.xml",
+        ]),
         "Other files, and subdirectories, are ignored and counted.",
     ),
     key(

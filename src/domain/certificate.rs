@@ -139,7 +139,7 @@ pub enum Remark {
     Sha1Signature,
     /// An RSA exponent below 65537.
     SmallExponent,
-    /// Valid for more than 11 years.
+    /// Valid for more than 21 years.
     LongValidity,
     /// Self-signed, with a key usage that allows no signatures.
     EncryptionOnly,
@@ -193,7 +193,7 @@ impl fmt::Display for Remark {
                 "SHA-1 self-signature: harmless in SAML, but the certificate is old; is it the current one?"
             }
             Self::SmallExponent => "RSA with a public exponent below 65537: unusual, still safe",
-            Self::LongValidity => "valid for more than 11 years: nobody will remember how it was made when it ends",
+            Self::LongValidity => "valid for more than 21 years: nobody will remember how it was made when it ends",
             Self::EncryptionOnly => "its key usage allows no signatures: is this the encryption certificate?",
             Self::WebServer => "made for a web server (serverAuth with DNS names): is this the signing certificate?",
             Self::UnknownCriticalExtension => "a critical extension that is not known here",

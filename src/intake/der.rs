@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use num_bigint::BigUint;
 use x509_cert::Certificate as StrictCertificate;
 use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_cert::der::{Decode as _, Encode as _};
@@ -17,8 +18,9 @@ use super::signer::{self, Signer};
 use super::{name, signature, tlv};
 use crate::domain::{Certificate, CertificateParts, Reason, Refusal, Remark, Timestamp, Validity};
 
-/// Octets of a serial number (RFC 5280, 4.1.2.2).
-pub(super) const SERIAL_LIMIT: usize = 20;
+/// Octets of a serial number's value (RFC 5280, 4.1.2.2). One more is encoded where the first bit of the value is set,
+/// and the sign needs an octet of its own: every second Shibboleth installation has such a serial.
+const SERIAL_LIMIT: usize = 20;
 
 /// One certificate as both readers see it.
 pub(super) struct Reading<'a> {
@@ -215,41 +217,54 @@ fn agree(parsed: &X509Certificate<'_>, strict: &StrictCertificate) -> bool {
 }
 
 /// Which field makes a well-framed certificate unreadable.
-fn odd_field(der: &[u8]) -> Option<&'static str> {
+fn odd_field(der: &[u8]) -> Option<String> {
     let (certificate, _) = tlv::expect(der, tlv::SEQUENCE)?;
     let (mut tbs, _) = tlv::expect(certificate, tlv::SEQUENCE)?;
     if let Some((version, rest)) = tlv::expect(tbs, 0xa0) {
         let (number, _) = tlv::expect(version, tlv::INTEGER)?;
         if !matches!(number, [0..=2]) {
-            return Some("its version is not 1, 2 or 3");
+            return Some("its version is not 1, 2 or 3".to_owned());
         }
         tbs = rest;
     }
     let (serial, rest) = tlv::expect(tbs, tlv::INTEGER)?;
-    match serial.len() {
-        0 => return Some("its serial number is empty"),
-        1..=SERIAL_LIMIT => {}
-        _ => return Some("its serial number has more than 20 octets"),
+    if let Some(found) = odd_serial(serial) {
+        return Some(found.to_owned());
     }
     let (_, rest) = tlv::expect(rest, tlv::SEQUENCE)?;
     let (_, rest) = tlv::expect(rest, tlv::SEQUENCE)?;
     let (validity, _) = tlv::expect(rest, tlv::SEQUENCE)?;
     let not_before = tlv::read(validity).ok()?;
     let not_after = tlv::read(not_before.rest).ok()?;
-    odd_time(&not_before).or_else(|| odd_time(&not_after))
+    odd_time("notBefore", &not_before)
+        .or_else(|| odd_time("notAfter", &not_after))
+        .or_else(|| odd_oid(der))
+}
+
+/// What is wrong with the content of a serial number's INTEGER.
+pub(super) fn odd_serial(serial: &[u8]) -> Option<&'static str> {
+    let value = match serial {
+        [0, value @ ..] => value,
+        value => value,
+    };
+    match (serial.len(), value.len()) {
+        (0, _) => Some("its serial number is empty"),
+        (_, 0..=SERIAL_LIMIT) => None,
+        _ => Some("its serial number has more than 20 octets"),
+    }
 }
 
 /// What is wrong with a time (RFC 5280, 4.1.2.5: with seconds, in UTC, ending in Z).
-fn odd_time(time: &tlv::Element<'_>) -> Option<&'static str> {
+fn odd_time(field: &str, time: &tlv::Element<'_>) -> Option<String> {
     let digits = match time.tag {
         0x17 => 12,
         0x18 => 14,
-        _ => return Some("a date in it is not a time"),
+        _ => return Some(format!("its {field} is not a time")),
     };
     let well_formed = time.content.len() == digits + 1
         && time.content.ends_with(b"Z")
         && time.content.iter().take(digits).all(u8::is_ascii_digit);
-    Some(if well_formed {
+    let fault = if well_formed {
         let text = std::str::from_utf8(time.content).ok()?;
         let century = match (time.tag, text.as_bytes()) {
             (0x18, _) => "",
@@ -260,11 +275,46 @@ fn odd_time(time: &tlv::Element<'_>) -> Option<&'static str> {
             chrono::NaiveDateTime::parse_from_str(&format!("{century}{text}"), "%Y%m%d%H%M%SZ");
         match date.map(|it| it.and_utc().timestamp()) {
             Ok(0..) => return None,
-            Ok(_) => "a date in it lies before 1970",
-            Err(_) => "a date in it does not exist",
+            Ok(_) => "lies before 1970",
+            Err(_) => "does not exist",
         }
     } else {
-        "a date in it has no seconds, an offset or another form than DER allows"
+        "has no seconds, an offset or another form than DER allows"
+    };
+    Some(format!("its {field} {fault}"))
+}
+
+/// The first object identifier that the strict reader cannot hold.
+fn odd_oid(der: &[u8]) -> Option<String> {
+    let oid = tlv::find(der, |it| {
+        it.tag == tlv::OID && ObjectIdentifier::from_bytes(it.content).is_err()
+    })?;
+    let name = dotted(oid).unwrap_or_else(|| format!("of {} octets", oid.len()));
+    Some(format!(
+        "its OID {name} is beyond our readers (3 to {} octets, 32 bits a number)",
+        ObjectIdentifier::MAX_SIZE
+    ))
+}
+
+/// An OBJECT IDENTIFIER's content as numbers with dots (X.690, 8.19); none if it is malformed, or longer than any that is
+/// worth a line.
+fn dotted(oid: &[u8]) -> Option<String> {
+    const LONGEST: usize = 64;
+    const CONTINUES: u8 = 0x80;
+    if oid.len() > LONGEST || oid.last().is_none_or(|it| it & CONTINUES != 0) {
+        return None;
+    }
+    let number = |octets: &[u8]| {
+        let digits: Vec<u8> = octets.iter().map(|it| it & !CONTINUES).collect();
+        BigUint::from_radix_be(&digits, 128)
+    };
+    let mut numbers = oid.split_inclusive(|it| it & CONTINUES == 0).map(number);
+    // The first one holds two: 40 times the root, which is 0, 1 or 2, and the number below it.
+    let first = numbers.next()??;
+    let root = (&first / 40_u8).min(BigUint::from(2_u8));
+    let below = first - &root * 40_u8;
+    numbers.try_fold(format!("{root}.{below}"), |name, number| {
+        Some(format!("{name}.{}", number?))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use memchr::memmem::find;
 
-use super::tlv;
+use super::{pkcs7, tlv};
 use crate::domain::{Reason, Refusal};
 
 /// UTF-16 text, with or without its byte-order mark.
@@ -17,26 +17,19 @@ pub(super) fn utf16(bytes: &[u8]) -> Option<Refusal> {
     };
     (marked || every_other(0) || every_other(1)).then(|| {
         Refusal::new(Reason::Encoding, "UTF-16 text, as PowerShell's \">\" writes it")
-            .help("iconv -f UTF-16 -t UTF-8 FILE > okta.pem          (PowerShell: … | Set-Content -Encoding ascii)")
+            .help("iconv -f UTF-16 -t UTF-8 FILE > signing.pem          (PowerShell: … | Set-Content -Encoding ascii)")
     })
 }
 
-/// Text that is neither PEM nor base64.
+/// How `-----BEGIN ` begins in base64.
+const IN_BASE64: &[u8] = b"LS0tLS1CRUdJTi";
+
+/// Text that is neither PEM nor base64, nor known by its [context](super::context).
 pub(super) fn name(text: &[u8]) -> Refusal {
-    let lower = text.to_ascii_lowercase();
-    let has = |needle: &[u8]| find(&lower, needle).is_some();
-    let first = text.iter().find(|it| !it.is_ascii_whitespace());
-    if first == Some(&b'<') && (has(b"<html") || has(b"<!doctype html")) {
-        none("an HTML page, probably the portal's login form")
-            .help("download it again while signed in, or with the portal's own button")
-    } else if first == Some(&b'<') && (has(b"entitydescriptor") || has(b"entitiesdescriptor")) {
-        none("SAML metadata (XML)")
-            .help("save the text of <X509Certificate> under <IDPSSODescriptor> alone, as okta.pem")
-    } else if first == Some(&b'<') {
-        none("XML without SAML metadata")
-            .help("save the text of <X509Certificate> alone, if it has one, as okta.pem")
-    } else if matches!(first, Some(b'{' | b'[')) {
-        none("JSON").help("save the certificate's text alone, as okta.pem")
+    if find(text, IN_BASE64).is_some() {
+        none("a PEM file in base64 as a value in something else, as in a Kubernetes Secret").help(
+            "grep -o 'LS0tLS1CRUdJTi[A-Za-z0-9+/=]*' FILE | head -n 1 | base64 -d > signing.pem   (the first one)",
+        )
     } else if text.starts_with(b"ssh-") || text.starts_with(b"ecdsa-sha2-") {
         none("an SSH public key; SendGrid needs the identity provider's certificate").help(DOWNLOAD)
     } else if text.starts_with(b"PK\x03\x04") {
@@ -51,24 +44,43 @@ pub(super) fn name(text: &[u8]) -> Refusal {
     }
 }
 
-/// A certificate's text taken over with its JSON escapes.
+/// A certificate's text taken over with the escapes of JSON or of a program's string.
 pub(super) fn escaped() -> Refusal {
-    none("JSON, with line breaks written as \\n").help("jq -r .FIELD FILE > okta.pem")
+    none("PEM with its line breaks written as \\n").help(
+        "sed 's/\\\\[rn]/\\n/g;s/[\"\\\\]//g' FILE | sed -n '/-----BEGIN/,/-----END/{s/.*-----BEGIN/-----BEGIN/;p}' > signing.pem",
+    )
+}
+
+/// A letter whose text was written as quoted-printable (RFC 2045, 6.7).
+pub(super) fn quoted_printable() -> Refusal {
+    none("a letter in quoted-printable").help("python3 -m quopri -d FILE > signing.pem")
+}
+
+/// What is encoded twice; `decode` is the command that undoes the outer one.
+pub(super) fn encoded_twice(decoded: &[u8], decode: &str) -> Option<Refusal> {
+    let found = if find(decoded, b"-----BEGIN ").is_some() {
+        "base64 of a PEM file"
+    } else if decoded.starts_with(b"MII") {
+        "base64 of base64"
+    } else {
+        return None;
+    };
+    Some(none(found).help(format!("{decode} > signing.pem")))
+}
+
+/// A SEQUENCE with a long length, or PKCS#7 of any: text never begins like this.
+pub(super) fn looks_like_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [tlv::SEQUENCE, 0x80..=0x84, ..]) || pkcs7::is_pkcs7(bytes)
+}
+
+/// The bytes without the byte-order mark of UTF-8.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// A DER structure that is not a certificate, by its first elements; none if it may be one.
 pub(super) fn other_der(der: &[u8]) -> Option<Refusal> {
-    const SIGNED_DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
-    let inside = match der {
-        // PKCS#7 from Windows and Java is often BER.
-        [_, 0x80, inside @ ..] => inside,
-        _ => tlv::expect(der, tlv::SEQUENCE)?.0,
-    };
-    if tlv::expect(inside, 0x06).is_some_and(|(oid, _)| oid == SIGNED_DATA) {
-        return Some(
-            pkcs7(" in DER").help("openssl pkcs7 -inform DER -in FILE -print_certs -out okta.pem"),
-        );
-    }
+    let (inside, _) = tlv::expect(der, tlv::SEQUENCE)?;
     let (first, _) = tlv::expect(inside, tlv::SEQUENCE)?;
     let mut tags = Vec::new();
     let mut rest = first;
@@ -90,31 +102,31 @@ pub(super) fn other_der(der: &[u8]) -> Option<Refusal> {
 }
 
 /// What helps where there is nothing to be made of the file.
-const DOWNLOAD: &str = "download the signing certificate from the identity provider, as PEM or DER, and put it in place of FILE";
+pub(super) const DOWNLOAD: &str = "download the signing certificate from the identity provider, as PEM or DER, and put it in place of FILE";
 
 /// A PEM block of another kind.
 pub(super) fn other_label(label: &[u8]) -> Refusal {
     let other = |found: &str| Refusal::new(Reason::PemLabel, found);
     match label {
         b"TRUSTED CERTIFICATE" => other("TRUSTED CERTIFICATE, an OpenSSL form with extra data")
-            .help("openssl x509 -in FILE -out okta.pem"),
+            .help("openssl x509 -in FILE -out signing.pem"),
         b"X509 CERTIFICATE" => other("X509 CERTIFICATE, an old OpenSSL form")
-            .help("openssl x509 -in FILE -out okta.pem"),
+            .help("openssl x509 -in FILE -out signing.pem"),
         b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => {
             other("a certificate request (CSR); SendGrid needs the certificate made from it")
                 .help(DOWNLOAD)
         }
         b"X509 CRL" => other("a revocation list (CRL), not a certificate").help(DOWNLOAD),
-        b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => other("PKCS#7").help(
-            "openssl pkcs7 -in FILE -print_certs -out okta.pem              (DER: add -inform DER)",
-        ),
+        b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => {
+            other("a block of PKCS#7 that holds something else").help(DOWNLOAD)
+        }
         b"PUBLIC KEY" | b"RSA PUBLIC KEY" => {
             other("a public key without its certificate; SendGrid needs the certificate")
                 .help(DOWNLOAD)
         }
         b"EC PARAMETERS" | b"DH PARAMETERS" => other("parameters of a key, not a certificate")
-            .help("openssl x509 -in FILE -out okta.pem"),
-        _ => other("a block that is no certificate").help("openssl x509 -in FILE -out okta.pem"),
+            .help("openssl x509 -in FILE -out signing.pem"),
+        _ => other("a block that is no certificate").help("openssl x509 -in FILE -out signing.pem"),
     }
 }
 
@@ -219,10 +231,6 @@ pub(super) fn size(bytes: u64) -> String {
         tenths /= 1024;
     }
     format!("{bytes} bytes")
-}
-
-fn pkcs7(form: &str) -> Refusal {
-    none(format!("PKCS#7{form}"))
 }
 
 fn none(found: impl Into<String>) -> Refusal {

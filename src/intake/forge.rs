@@ -87,6 +87,18 @@ pub(crate) fn ec_info(curve: &str, point: &[u8]) -> Vec<u8> {
     ])
 }
 
+/// PKCS#7 signed data with these certificates, what is signed, and its signers.
+pub(crate) fn pkcs7(certificates: &[&[u8]], content: &[u8], signers: &[u8]) -> Vec<u8> {
+    let inner = sequence(&[&oid("1.2.840.113549.1.7.1"), content]);
+    let signed = sequence(&[
+        &[2, 1, 1, 0x31, 0],
+        &inner,
+        &element(0xa0, &certificates.concat()),
+        &element(0x31, signers),
+    ]);
+    sequence(&[&oid("1.2.840.113549.1.7.2"), &element(0xa0, &signed)])
+}
+
 /// A name with a common name.
 pub(crate) fn name(common_name: &str) -> Vec<u8> {
     let attribute = sequence(&[&oid("2.5.4.3"), &element(12, common_name.as_bytes())]);

@@ -7,15 +7,15 @@ use num_bigint::BigUint;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_parser::extensions::GeneralName;
 
-use super::der::{Reading, SERIAL_LIMIT, not_der};
+use super::der::{self, Reading, not_der};
 use super::public_key::PublicKey;
 use super::signature;
 use super::signer::{self, Signer};
 use super::weak;
 use crate::domain::{Certificate, Reason, Refusal, RefusedCertificate, Remark, SignatureHash};
 
-/// Eleven years, leap days included: more than ten years that came out a little long.
-const LONG_VALIDITY_SECS: u64 = (11 * 365 + 3) * 86_400;
+/// 21 years, leap days included: a quarter of sound identity providers' certificates is valid for 20.
+const LONG_VALIDITY_SECS: u64 = (21 * 365 + 6) * 86_400;
 
 type Check = fn(&Facts<'_>) -> Result<(), Refusal>;
 type Notice = fn(&Facts<'_>) -> bool;
@@ -172,10 +172,7 @@ impl<'a> Facts<'a> {
 }
 
 fn serial_is_short(facts: &Facts<'_>) -> Result<(), Refusal> {
-    if facts.reading.parsed.raw_serial().len() > SERIAL_LIMIT {
-        return Err(not_der("its serial number has more than 20 octets"));
-    }
-    Ok(())
+    der::odd_serial(facts.reading.parsed.raw_serial()).map_or(Ok(()), |it| Err(not_der(it)))
 }
 
 fn version_fits_its_fields(facts: &Facts<'_>) -> Result<(), Refusal> {

@@ -69,8 +69,8 @@ impl Kind {
 }
 
 impl KeyMaterial {
-    /// The refusal of the whole file.
-    pub(super) fn refusal(self) -> Refusal {
+    /// The refusal of the whole file. Who knows where the file lies says how the key is taken away.
+    pub(super) fn refusal(self, bytes: &[u8]) -> Refusal {
         let name = self.kind.name();
         let found = match self.line {
             Some(line) if self.kind == Kind::Rest => format!("line {line} ends {name}"),
@@ -78,18 +78,26 @@ impl KeyMaterial {
             None => name.to_owned(),
         };
         let refusal = Refusal::new(Reason::PrivateKey, found);
-        match self.kind {
-            Kind::Pkcs12 => refusal
-                .help("openssl pkcs12 -in FILE -nokeys -clcerts -out okta.pem; then remove FILE"),
-            Kind::JavaKeystore => refusal.help(
-                "keytool -exportcert -rfc -keystore FILE -alias NAME -file okta.pem; then remove FILE",
+        let refusal = match self.kind {
+            Kind::Pkcs12 => refusal.help(
+                "openssl pkcs12 -in FILE -nokeys -clcerts -out signing.pem   (an old one, with RC2: add -legacy)",
             ),
-            _ => refusal
-                .help("keep only the certificate   openssl x509 -in FILE -out okta.pem")
-                .help("remove the bundle           shred -u FILE")
-                .help("if it was ever copied, mailed or in a shared directory: have a new key made at the IdP"),
-        }
+            Kind::JavaKeystore => refusal.help(
+                "keytool -exportcert -rfc -keystore FILE -alias NAME -file signing.pem",
+            ),
+            _ if holds_certificate(bytes) => refusal
+                .help("keep only the certificate   openssl x509 -in FILE -out signing.pem"),
+            _ => refusal,
+        };
+        refusal.help("if the key was ever copied, mailed or in a shared directory: have a new one made at the IdP")
     }
+}
+
+/// Whether `openssl x509` finds a certificate in these bytes: a block on lines of its own.
+fn holds_certificate(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|it| *it == b'\n').map(<[u8]>::trim_ascii_end);
+    lines.any(|it| it == b"-----BEGIN CERTIFICATE-----")
+        && lines.any(|it| it == b"-----END CERTIFICATE-----")
 }
 
 /// The first key material in `bytes`.

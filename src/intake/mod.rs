@@ -1,9 +1,11 @@
 //! Bytes become certificates, or reasons why not. No I/O, no clock: the same bytes always get the same answer.
 //!
-//! The way of a file: [`judge_file`] looks for key material in every encoding first, then finds the certificates
-//! in it (PEM, DER or bare base64), has two independent readers agree on each, and judges each by a table of checks.
+//! The way of a file: [`judge_file`] looks for key material in every encoding first, then for a document whose context would
+//! have to be read, then finds the certificates in it (PEM, DER, bare base64 or PKCS#7), has two independent readers agree on
+//! each, and judges each by a table of checks.
 
 mod bundle;
+mod context;
 mod der;
 mod encoding;
 mod foreign;
@@ -14,6 +16,7 @@ mod key_material;
 mod key_text;
 mod name;
 mod pem;
+mod pkcs7;
 mod public_key;
 mod signature;
 mod signer;
@@ -41,7 +44,10 @@ pub const CERTIFICATE_LIMIT: usize = 20;
 /// corrupt, or no certificate that passes every check.
 pub fn judge_file(bytes: &[u8], size: u64) -> Result<Accepted, Rejection> {
     if let Some(found) = key_material::find(bytes) {
-        return Err(Rejection::for_good(found.refusal()));
+        return Err(Rejection::for_good(found.refusal(bytes)));
+    }
+    if let Some(refusal) = context::structured(bytes) {
+        return Err(Rejection::for_good(refusal));
     }
     if bytes.len() > FILE_LIMIT {
         let size = foreign::size(size.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX)));

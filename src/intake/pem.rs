@@ -1,10 +1,10 @@
 //! PEM as it really comes (RFC 7468, read as laxly as its producers write): any line ends, indentation, one long
 //! line, text of any kind around it. What is not lax: each block is whole, closed by its own label, and base64.
 
-use base64ct::{Base64, Encoding as _};
+use base64ct::{Base64, Base64Unpadded, Encoding as _};
 use memchr::memmem::find;
 
-use super::foreign;
+use super::{foreign, pkcs7, tlv};
 use crate::domain::Rejection;
 use crate::domain::{Reason, Refusal};
 
@@ -12,6 +12,8 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const CERTIFICATE: &[u8] = b"CERTIFICATE";
+/// Labels that PKCS#7 comes under; some write CERTIFICATE around it.
+const PKCS7: [&[u8]; 3] = [b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"];
 
 /// Columns of a line (RFC 7468, section 2).
 const COLUMNS: usize = 64;
@@ -39,7 +41,7 @@ pub(super) fn has_armour(text: &[u8]) -> bool {
         || foreign::odd_dashes(text).is_some()
 }
 
-/// The bytes of every certificate's block, in order. One block that is no certificate or not whole refuses all.
+/// The bytes of every block, in order: a certificate or PKCS#7 each. One that is neither or not whole refuses all.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Vec<u8>>, Rejection> {
     if let Some(refusal) = foreign::odd_dashes(text) {
         return Err(Rejection::for_good(refusal));
@@ -77,7 +79,8 @@ fn read_block<'a>(text: &'a [u8], ordinal: &str) -> Result<(Vec<u8>, &'a [u8]), 
     };
     let (label, after_label) = text.split_at(label_length);
     let after_label = after_label.get(DASHES.len()..).unwrap_or_default();
-    if label != CERTIFICATE {
+    let is_pkcs7 = PKCS7.contains(&label);
+    if label != CERTIFICATE && !is_pkcs7 {
         return Err(Rejection::for_good(foreign::other_label(label)));
     }
     let body_length = find(after_label, DASHES).ok_or_else(|| cut(ordinal))?;
@@ -88,23 +91,30 @@ fn read_block<'a>(text: &'a [u8], ordinal: &str) -> Result<(Vec<u8>, &'a [u8]), 
         ));
         return Err(Rejection::perhaps_copying(refusal));
     }
-    let expected = [END, CERTIFICATE, DASHES].concat();
+    let expected = [END, label, DASHES].concat();
     if expected.starts_with(from_end) && from_end != expected {
         return Err(cut(ordinal));
     }
     let Some(after) = from_end.strip_prefix(expected.as_slice()) else {
-        return Err(other_end(from_end, ordinal));
+        return Err(other_end(label, from_end, ordinal));
     };
-    Ok((decode(body, ordinal)?, after))
+    let der = decode(body, ordinal)?;
+    if is_pkcs7 && !pkcs7::is_pkcs7(&der) {
+        return Err(Rejection::for_good(foreign::other_label(label)));
+    }
+    Ok((der, after))
 }
 
 fn decode(body: &[u8], ordinal: &str) -> Result<Vec<u8>, Rejection> {
     if body.contains(&b'\\') {
         return Err(Rejection::for_good(foreign::escaped()));
     }
+    if find(body, b"=3D").is_some() {
+        return Err(Rejection::for_good(foreign::quoted_printable()));
+    }
     if body.contains(&b':') {
         let found = format!("the {ordinal} block has headers inside (RFC 1421)");
-        let refusal = malformed(found).help("openssl x509 -in FILE -out okta.pem");
+        let refusal = malformed(found).help("openssl x509 -in FILE -out signing.pem");
         return Err(Rejection::for_good(refusal));
     }
     let digits: String = body
@@ -116,12 +126,27 @@ fn decode(body: &[u8], ordinal: &str) -> Result<Vec<u8>, Rejection> {
         let refusal = malformed(format!("the {ordinal} block is empty"));
         return Err(Rejection::perhaps_copying(refusal));
     }
-    Base64::decode_vec(&digits).map_err(|_| {
+    let decoded = decoded(&digits).ok_or_else(|| {
         Rejection::perhaps_copying(
             malformed(format!("the {ordinal} block is not base64"))
                 .help("a character was lost or changed; copy the file again, as a file"),
         )
-    })
+    })?;
+    match foreign::encoded_twice(&decoded, "sed '/^-----/d' FILE | base64 -d") {
+        Some(refusal) => Err(Rejection::for_good(refusal)),
+        None => Ok(decoded),
+    }
+}
+
+/// What the digits of a block say. Their padding may be missing, if that loses nothing: else a lost digit would pass.
+fn decoded(digits: &str) -> Option<Vec<u8>> {
+    let unpadded = || {
+        let decoded = Base64Unpadded::decode_vec(digits.trim_end_matches('=')).ok()?;
+        let is_whole =
+            tlv::read(&decoded).is_ok_and(|it| it.rest.is_empty()) && tlv::is_whole(&decoded);
+        is_whole.then_some(decoded)
+    };
+    Base64::decode_vec(digits).ok().or_else(unpadded)
 }
 
 /// Between two blocks there is no END: it would be the rest of a block that lost its beginning.
@@ -135,7 +160,9 @@ fn no_end_in(text: &[u8]) -> Result<(), Rejection> {
     ))
 }
 
-fn other_end(from_end: &[u8], ordinal: &str) -> Rejection {
+/// `begun` is one of the labels that are read.
+fn other_end(begun: &[u8], from_end: &[u8], ordinal: &str) -> Rejection {
+    let begun = String::from_utf8_lossy(begun);
     let line = from_end
         .split(|it| is_line_end(*it))
         .next()
@@ -146,9 +173,11 @@ fn other_end(from_end: &[u8], ordinal: &str) -> Rejection {
     Rejection::for_good(match label {
         Some(label) => Refusal::new(
             Reason::PemLabel,
-            format!("BEGIN CERTIFICATE ends as {}", foreign::end_label(label)),
+            format!("BEGIN {begun} ends as {}", foreign::end_label(label)),
         )
-        .help("copy it again, from its line BEGIN CERTIFICATE to its line END CERTIFICATE"),
+        .help(format!(
+            "copy it again, from its line BEGIN {begun} to its line END {begun}"
+        )),
         None => malformed(format!(
             "the END line of the {ordinal} certificate is damaged"
         )),

@@ -6,6 +6,8 @@ pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 /// An INTEGER.
 pub(super) const INTEGER: u8 = 0x02;
+/// An OBJECT IDENTIFIER.
+pub(super) const OID: u8 = 0x06;
 
 /// The bit of the identifier octet that says: the content is elements (8.1.2.5).
 const CONSTRUCTED: u8 = 0x20;
@@ -34,19 +36,16 @@ pub(super) enum Fault {
 /// The element that `bytes` begin with.
 pub(super) fn read(bytes: &[u8]) -> Result<Element<'_>, Fault> {
     let (&tag, after_tag) = bytes.split_first().ok_or(Fault::Cut)?;
-    let (&first, after_first) = after_tag.split_first().ok_or(Fault::Cut)?;
-    let (length, body) = match first {
-        0..=0x7f => (usize::from(first), after_first),
-        0x80 => return Err(Fault::IndefiniteLength),
-        _ => {
-            let (digits, body) = after_first
-                .split_at_checked(usize::from(first & 0x7f))
-                .ok_or(Fault::Cut)?;
-            (long_length(digits)?, body)
-        }
-    };
+    let (length, body) = length(after_tag)?;
     let (content, rest) = body.split_at_checked(length).ok_or(Fault::Cut)?;
     Ok(Element { tag, content, rest })
+}
+
+/// How many bytes the element has whose header `bytes` begin with, the header included; none if DER has no such header.
+pub(super) fn whole_length(bytes: &[u8]) -> Option<usize> {
+    let (_, after_tag) = bytes.split_first()?;
+    let (length, body) = length(after_tag).ok()?;
+    length.checked_add(bytes.len() - body.len())
 }
 
 /// The content of the element that `bytes` begin with, if it has this tag, and what follows.
@@ -84,6 +83,39 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// The content of the first element that `is_it`, looking into every constructed one.
+pub(super) fn find(bytes: &[u8], is_it: impl Fn(&Element<'_>) -> bool) -> Option<&[u8]> {
+    let mut open = vec![bytes];
+    while let Some(content) = open.pop() {
+        let Ok(element) = read(content) else {
+            continue;
+        };
+        if is_it(&element) {
+            return Some(element.content);
+        }
+        open.push(element.rest);
+        if element.tag & CONSTRUCTED != 0 {
+            open.push(element.content);
+        }
+    }
+    None
+}
+
+/// The length that `bytes` begin with, and what follows it.
+fn length(bytes: &[u8]) -> Result<(usize, &[u8]), Fault> {
+    let (&first, after_first) = bytes.split_first().ok_or(Fault::Cut)?;
+    match first {
+        0..=0x7f => Ok((usize::from(first), after_first)),
+        0x80 => Err(Fault::IndefiniteLength),
+        _ => {
+            let (digits, body) = after_first
+                .split_at_checked(usize::from(first & 0x7f))
+                .ok_or(Fault::Cut)?;
+            Ok((long_length(digits)?, body))
+        }
+    }
 }
 
 fn long_length(digits: &[u8]) -> Result<usize, Fault> {

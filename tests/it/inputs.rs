@@ -90,6 +90,7 @@ fn honest_texts() -> Vec<Row> {
             .map(|it| it.to_owned() + "\r\n")
             .collect()
     };
+    let bundle = || forge::pkcs7(&[&valid("bundled").der], &[], &[]);
     let line = format!(
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----",
         digits("one line")
@@ -138,6 +139,24 @@ fn honest_texts() -> Vec<Row> {
         row("text.der", fresh("text, named as binary"), owed),
         row("base64.cer", digits("bare"), owed),
         row("base64-in-lines.cer", bare(&fresh("bare lines")), owed),
+        row("unpadded.cer", digits("unpadded").replace('=', ""), owed),
+        row(
+            "unpadded.pem",
+            fresh("unpadded armour").replace('=', ""),
+            owed,
+        ),
+        row(
+            "two-lines.cer",
+            format!("{}\n{}\n", digits("first line"), digits("second line")),
+            owed,
+        ),
+        row("bundle.p7b", bundle(), owed),
+        row(
+            "bundle.pem",
+            pem(&bundle()).replace("CERTIFICATE", "PKCS7"),
+            owed,
+        ),
+        row("bundle.cer", pem(&bundle()), owed),
         row("rollover.pem", old.pem + &new.pem, owed),
         row("chain.pem", chain.map(|it| pem(&it)).concat(), owed),
         row("twice.pem", twice.pem.clone() + &twice.pem, owed),
@@ -155,10 +174,13 @@ fn other_things() -> Vec<Row> {
     let request = CertificateParams::default()
         .serialize_request(&KeyPair::generate().unwrap())
         .unwrap();
-    let pkcs7 = forge::sequence(&[
-        &forge::oid("1.2.840.113549.1.7.2"),
-        &forge::element(0xa0, &[0; 300]),
-    ]);
+    let message = forge::pkcs7(&[&valid("signer").der], &[0xa0, 3, 4, 1, 7], &[0x30, 0]);
+    let ber = [&[0x30, 0x80][..], &message[4..], &[0, 0]].concat();
+    let yaml = format!(
+        "encryption: |\n{}",
+        text.replace("-----BEGIN", "  -----BEGIN")
+    );
+    let metadata = format!("<md:EntityDescriptor>\n{text}</md:EntityDescriptor>");
     let utf16 = |is_little| utf16(text.as_bytes(), is_little);
     vec![
         row("utf16.pem", utf16(true), Refused("encoding")),
@@ -175,7 +197,22 @@ fn other_things() -> Vec<Row> {
         row("hello.pem", "hello", no),
         row("metadata.xml", "<md:EntityDescriptor/>", no),
         row("request.der", request.der().to_vec(), no),
-        row("pkcs7.der", pkcs7, no),
+        row("message.p7b", message, no),
+        row("ber.p7b", ber, Refused("not_der")),
+        row("metadata-with-armour.xml", metadata.clone(), no),
+        row(
+            "metadata-of-98-kib.xml",
+            format!("{metadata}{}", "<!-- -->".repeat(12_000)),
+            no,
+        ),
+        row("values.pem", yaml, no),
+        row("variable.pem", format!("CERT=\"{text}\"\n"), no),
+        row("escaped.pem", text.replace('\n', "\\n"), no),
+        row(
+            "twice-encoded.cer",
+            Base64::encode_string(text.as_bytes()),
+            no,
+        ),
         row("public-key.der", EcdsaCurve::P256.info(), no),
         row(
             "end-differs.pem",

@@ -22,7 +22,7 @@ pub(crate) fn certificate(chance: &mut Chance) -> Vec<u8> {
 }
 
 /// Lines and blocks that stand around certificates.
-pub(crate) const TEXTS: [&str; 14] = [
+pub(crate) const TEXTS: [&str; 22] = [
     "Bag Attributes\n    localKeyID: 01 02 03\nsubject=CN=idp\n",
     "# okta\n",
     "\r\n\r\n",
@@ -37,6 +37,14 @@ pub(crate) const TEXTS: [&str; 14] = [
     "<RSAKeyValue><Modulus>AAAA</Modulus></RSAKeyValue>\n",
     "30 82 01 0a 02 82 01 01 00 c3\n",
     "\u{feff}\u{0}\u{0}\u{202e}",
+    "<md:EntityDescriptor xmlns:md=\"urn:x\"><!--\n",
+    "</ds:X509Certificate>\n",
+    "{\\rtf1\\ansi\n",
+    "signing: |\n  ",
+    "cat > okta.pem <<'EOF'\n",
+    "export CERT=\"",
+    "> ",
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSQ==\n",
 ];
 
 fn made() -> Vec<Vec<u8>> {
@@ -70,6 +78,13 @@ fn made() -> Vec<Vec<u8>> {
     };
     let encrypting = Shape {
         extensions: vec![forge::key_usage(0x20)],
+        ..issued.clone()
+    };
+    let with_oid = |octets: &[u8]| Shape {
+        extensions: vec![forge::sequence(&[
+            &forge::element(6, octets),
+            &forge::element(4, &[5, 0]),
+        ])],
         ..issued.clone()
     };
     vec![
@@ -111,6 +126,18 @@ fn made() -> Vec<Vec<u8>> {
         .unsigned(),
         Shape {
             subject: forge::name(&"x, \u{1b}[31m".repeat(40)),
+            ..issued.clone()
+        }
+        .unsigned(),
+        with_oid(b"\x2b\x06\x01\x04\x01\x86\x8d\x1f\xb2\xfa\x8b\xcc\xb9\x12\x01").unsigned(),
+        with_oid(&[&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat()).unsigned(),
+        Shape {
+            serial: [vec![0], vec![0xc3; 20]].concat(),
+            ..issued.clone()
+        }
+        .unsigned(),
+        Shape {
+            not_before: forge::utc("690101000000Z"),
             ..issued.clone()
         }
         .unsigned(),

@@ -6,6 +6,7 @@ use sso_certd::intake::canonical_pem;
 use crate::chance::Chance;
 use crate::corpus::{self, TEXTS};
 use crate::element::{Content, Element};
+use crate::forge;
 use crate::keys::utf16;
 
 /// No file is read further.
@@ -50,16 +51,35 @@ fn block(chance: &mut Chance) -> Vec<u8> {
     for _ in 0..[0, 0, 0, 1, 2][chance.below(5)] {
         bytes(chance, &mut der);
     }
-    match chance.below(8) {
+    match chance.below(10) {
         0 => der,
         1 => Base64::encode_string(&der).into_bytes(),
-        2 => odd_armour(chance, &canonical_pem(&der)).into_bytes(),
+        2 => bundle(chance, &der),
+        3 => canonical_pem(&bundle(chance, &der))
+            .replace(" CERTIFICATE", [" PKCS7", " CERTIFICATE"][chance.below(2)])
+            .into_bytes(),
+        4 => odd_armour(chance, &canonical_pem(&der)).into_bytes(),
         _ => canonical_pem(&der).into_bytes(),
     }
 }
 
+/// PKCS#7 around it, damaged now and then.
+fn bundle(chance: &mut Chance, der: &[u8]) -> Vec<u8> {
+    let other = corpus::certificate(chance);
+    let bundle = if der.len() + other.len() < 60_000 {
+        forge::pkcs7(&[der, &other], &[], &[])
+    } else {
+        der.to_vec()
+    };
+    if chance.one_in(2) {
+        structure(chance, &bundle)
+    } else {
+        bundle
+    }
+}
+
 fn odd_armour(chance: &mut Chance, pem: &str) -> String {
-    match chance.below(11) {
+    match chance.below(12) {
         0 => pem.replace('\n', "\r\n"),
         1 => pem.replace('\n', "\r"),
         2 => pem.replace('\n', ""),
@@ -69,6 +89,7 @@ fn odd_armour(chance: &mut Chance, pem: &str) -> String {
         6 => pem.replace("-----", "----"),
         7 => pem.replace("END CERTIFICATE", "END PRIVATE KEY"),
         8 => pem.replace(" CERTIFICATE", " TRUSTED CERTIFICATE"),
+        10 => pem.replace('=', ""),
         9 => pem.replace(
             "CERTIFICATE-----\n",
             "CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\n",

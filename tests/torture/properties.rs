@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
+use base64ct::{Base64, Encoding as _};
 use sso_certd::intake::canonical_pem;
 
 use crate::chance::Chance;
 use crate::corpus::{self, MADE};
 use crate::damage;
+use crate::forge;
 use crate::keys::{Key, Place, every_container, utf16};
 use crate::trial::{Case, torture};
 use crate::witness::{Owed, judged};
@@ -74,10 +76,13 @@ fn honest_clothes(chance: &mut Chance) -> Case {
         }
     }
     if ders.is_empty() {
-        ders.push(MADE[0].clone());
+        ders.push(MADE.iter().find(|it| is_sound(it)).unwrap().clone());
     }
     if ders.len() == 1 && chance.one_in(4) {
         return (ders[0].clone(), Owed::Certificates(ders));
+    }
+    if chance.one_in(4) {
+        return (in_another_form(chance, &ders), Owed::Certificates(ders));
     }
     let mut file = String::new();
     if chance.one_in(4) {
@@ -104,4 +109,24 @@ fn honest_clothes(chance: &mut Chance) -> Case {
         file.splice(0..0, *b"\xffoutside\xa4\n");
     }
     (file, Owed::Certificates(ders))
+}
+
+/// The same in PKCS#7 of any clothes, or in base64 without armour.
+fn in_another_form(chance: &mut Chance, ders: &[Vec<u8>]) -> Vec<u8> {
+    let members: Vec<&[u8]> = ders.iter().map(Vec::as_slice).collect();
+    let bundle = forge::pkcs7(&members, &[], &[]);
+    let end: &&str = chance.pick(&["\n", "\r\n", "", "\n\n"]);
+    let mut text = match chance.below(4) {
+        0 => return bundle,
+        1 => canonical_pem(&bundle),
+        2 => canonical_pem(&bundle).replace(" CERTIFICATE", " PKCS7"),
+        _ => ders
+            .iter()
+            .map(|it| Base64::encode_string(it) + end)
+            .collect(),
+    };
+    if chance.one_in(2) {
+        text = text.replace('=', "");
+    }
+    text.into_bytes()
 }

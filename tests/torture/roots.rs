@@ -23,10 +23,14 @@ fn every_root_of_the_browsers_gets_its_verdict() {
         .map(|(verdict, count)| format!("{count} {verdict}"));
     let totals = lines.collect::<Vec<_>>().join("\n");
     expect_test::expect![[r#"
-        6 accepted [LongValidity, EncryptionOnly, OddSerial]
-        70 accepted [LongValidity, EncryptionOnly]
-        38 accepted [LongValidity]
-        3 accepted [Sha1Signature, LongValidity, EncryptionOnly]
-        1 accepted [SmallExponent, LongValidity, EncryptionOnly]"#]]
+        1 accepted [EncryptionOnly, OddSerial]
+        22 accepted [EncryptionOnly]
+        5 accepted [LongValidity, EncryptionOnly, OddSerial]
+        48 accepted [LongValidity, EncryptionOnly]
+        31 accepted [LongValidity]
+        1 accepted [Sha1Signature, EncryptionOnly]
+        2 accepted [Sha1Signature, LongValidity, EncryptionOnly]
+        1 accepted [SmallExponent, EncryptionOnly]
+        7 accepted []"#]]
     .assert_eq(&totals);
 }

@@ -37,6 +37,8 @@ pub(super) struct Stamp {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) mode: u32,
+    /// How many names it has.
+    links: u64,
     special: Option<&'static str>,
 }
 
@@ -57,6 +59,7 @@ impl Stamp {
             uid: metadata.uid(),
             gid: metadata.gid(),
             mode: metadata.mode() & 0o7777,
+            links: metadata.nlink(),
             special: if kind.is_file() {
                 None
             } else if kind.is_dir() {
@@ -206,8 +209,30 @@ fn read_while(path: &Path, stamp: &Stamp, reader: &Reader, meanwhile: impl FnOnc
     if !is_still(&file) {
         return Opened::Changing;
     }
-    let content = guarded(&bytes, || (reader.judge)(&bytes, stamp.size));
+    let mut content = guarded(&bytes, || (reader.judge)(&bytes, stamp.size));
+    if let Err(rejection) = &mut content
+        && rejection.refusal.reason == Reason::PrivateKey
+    {
+        let help = take_away(path, stamp);
+        rejection.refusal.help.push(help);
+    }
     Opened::Read(content, content_id(&bytes))
+}
+
+/// How a private key is taken away. Where another name leads to it, something else lives by it: only this name goes.
+fn take_away(path: &Path, stamp: &Stamp) -> String {
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_symlink());
+    if is_link {
+        "take the link away          rm FILE   (the key it leads to stays); or let `files` not match it".to_owned()
+    } else if stamp.links > 1 {
+        let others = stamp.links - 1;
+        format!(
+            "take this name away         rm FILE   (the key stays under its other names: {others}); or let `files` not match it"
+        )
+    } else {
+        "if anything else uses the key, let `files` not match it; if not, remove it   shred -u FILE"
+            .to_owned()
+    }
 }
 
 /// The key of every [`ContentId`].

@@ -834,6 +834,46 @@ fn permissions_refuse_nothing_when_looking_by_hand() {
 }
 
 #[test]
+fn the_help_for_a_private_key_takes_nothing_from_another_name() {
+    let (temporary, _) = fresh();
+    let (elsewhere, _) = fresh();
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let target = elsewhere.path().join("live.key");
+    write(&target, &key);
+    let path = temporary.path().join("okta.pem");
+    let help = || {
+        let trusted = Trusted::resolve(&[], &[]).unwrap();
+        let file = inspect_file(&path, &trusted, false, judge_file);
+        assert_eq!(refusal(&file).reason, Reason::PrivateKey);
+        refusal(&file).help.join("\n")
+    };
+    let takes_only_the_name = |link: &str| {
+        let help = help();
+        assert!(help.contains(link), "{help}");
+        assert!(!help.contains("shred"), "{help}");
+        let commands: Vec<&str> = help.matches("rm FILE").collect();
+        assert_eq!(commands.len(), 1, "{help}");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), key);
+    };
+    symlink(&target, &path).unwrap();
+    takes_only_the_name("take the link away");
+    fs::hard_link(&target, &path).unwrap();
+    takes_only_the_name("under its other names: 1");
+
+    // A copy of its own.
+    write(&path, &key);
+    let alone = help();
+    assert!(alone.contains("shred -u FILE"), "{alone}");
+    assert!(
+        !alone.contains("openssl"),
+        "there is no certificate: {alone}"
+    );
+    write(&path, &format!("{key}{}", pem("okta")));
+    assert!(help().contains("openssl x509 -in FILE -out signing.pem"));
+}
+
+#[test]
 fn a_directory_is_inspected_by_its_patterns() {
     let (temporary, _) = fresh();
     write(&temporary.path().join("okta.pem"), &pem("okta"));

@@ -1,5 +1,7 @@
 //! The API key: where it is, whether it can be one, and whether it has changed there.
 
+mod problem;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -14,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use self::problem::KeyProblem;
 use crate::domain::AccountName;
 use crate::domain::text::printable_path;
 
@@ -78,36 +81,13 @@ pub struct ApiKey {
     authorization: HeaderValue,
 }
 
-/// Why a text is no API key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum KeyProblem {
-    /// Nothing but white space.
-    #[error("is empty")]
-    Empty,
-    /// A line break inside.
-    #[error("holds more than one line")]
-    Lines,
-    /// A space, a control character, or what is no ASCII.
-    #[error("holds characters that no API key has")]
-    Characters,
-}
-
 impl ApiKey {
-    /// Takes a key as it stands in a file: white space around it is dropped.
+    /// Takes a key as it stands in a file: a byte-order mark and white space around it are dropped.
     ///
     /// # Errors
     /// A text that cannot be sent as a bearer token. Whether SendGrid knows the key is another question.
-    pub fn parse(raw: &str) -> Result<Self, KeyProblem> {
-        let key = raw.trim();
-        if key.is_empty() {
-            return Err(KeyProblem::Empty);
-        }
-        if key.contains(['\n', '\r']) {
-            return Err(KeyProblem::Lines);
-        }
-        if !key.bytes().all(|it| it.is_ascii_graphic()) {
-            return Err(KeyProblem::Characters);
-        }
+    pub fn parse(raw: impl AsRef<[u8]>) -> Result<Self, KeyProblem> {
+        let key = problem::key_in(raw.as_ref())?;
         let bearer = Zeroizing::new(format!("Bearer {key}"));
         let mut authorization =
             HeaderValue::from_str(&bearer).map_err(|_| KeyProblem::Characters)?;
@@ -211,6 +191,14 @@ pub enum KeyError {
         /// Why not.
         problem: KeyProblem,
     },
+    /// What the credential holds is no key.
+    #[error("the credential {name} {problem}")]
+    Credential {
+        /// Which one.
+        name: String,
+        /// Why not.
+        problem: KeyProblem,
+    },
     /// What the variable holds is no key.
     #[error("the variable SENDGRID_API_KEY {0}")]
     Variable(KeyProblem),
@@ -227,14 +215,27 @@ impl KeyError {
                     format!("or accounts.{account}.api_key_file"),
                 ]
             }
-            Self::NoFile { path } | Self::File { path, .. } | Self::TooLarge { path } => {
-                vec![format!(
-                    "put the key, and nothing else, into {path} (mode 600)"
-                )]
+            Self::File { path, problem } => {
+                let mend = problem.mend().map(|it| it.replace("FILE", path));
+                mend.into_iter().chain([alone_in(path)]).collect()
             }
-            Self::Unreadable { .. } | Self::NotRegular { .. } | Self::Variable(_) => Vec::new(),
+            Self::NoFile { path } | Self::TooLarge { path } => vec![alone_in(path)],
+            Self::Credential { name, .. } => vec![
+                format!(
+                    "put the key, and nothing else, into the file that LoadCredential={name}: names,"
+                ),
+                "then restart sso-certd: a credential is a copy made at its start".to_owned(),
+            ],
+            Self::Variable(_) => vec![format!(
+                "set {VARIABLE} to the key and nothing else, without quotes or a name"
+            )],
+            Self::Unreadable { .. } | Self::NotRegular { .. } => Vec::new(),
         }
     }
+}
+
+fn alone_in(path: &str) -> String {
+    format!("put the key, and nothing else, into {path} (mode 600)")
 }
 
 /// Reads one account's key, and knows whether its file has changed since.
@@ -286,14 +287,26 @@ impl KeyReader {
 
     fn read_file(&self, path: &Path) -> (Result<FoundKey, KeyError>, Option<Stamp>) {
         match open(path) {
-            Ok((file, metadata)) => (
-                read_open_file(file, &metadata, printable_path(path)),
-                Some(Stamp::of(&metadata)),
-            ),
+            Ok((file, metadata)) => {
+                let found = read_open_file(file, &metadata, printable_path(path));
+                let found = found.map_err(|it| self.of_the_source(it));
+                (found, Some(Stamp::of(&metadata)))
+            }
             Err(error) => {
                 let stamp = std::fs::metadata(path).ok().map(|it| Stamp::of(&it));
                 (Err(self.cannot_open(path, &error)), stamp)
             }
+        }
+    }
+
+    /// A credential's file is a copy that nobody mends.
+    fn of_the_source(&self, error: KeyError) -> KeyError {
+        match (error, &self.source) {
+            (KeyError::File { problem, .. }, KeySource::Credential { name, .. }) => {
+                let name = name.clone();
+                KeyError::Credential { name, problem }
+            }
+            (error, _) => error,
         }
     }
 
@@ -354,9 +367,7 @@ fn read_open_file(file: File, metadata: &Metadata, path: String) -> Result<Found
             return Err(KeyError::Unreadable { path, why });
         }
     };
-    let key = std::str::from_utf8(&content)
-        .map_err(|_| KeyProblem::Characters)
-        .and_then(ApiKey::parse);
+    let key = ApiKey::parse(&content);
     let mode = metadata.mode() & 0o7777;
     match key {
         Ok(key) => Ok(FoundKey {
@@ -378,8 +389,7 @@ fn read_bounded(file: File) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 
 fn from_variable(value: Option<OsString>) -> Result<FoundKey, KeyProblem> {
     let value = Zeroizing::new(value.unwrap_or_default().into_vec());
-    let text = std::str::from_utf8(&value).map_err(|_| KeyProblem::Characters)?;
-    ApiKey::parse(text).map(|key| FoundKey { key, warning: None })
+    ApiKey::parse(&value).map(|key| FoundKey { key, warning: None })
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn two_lines_are_a_configuration() {
         okta.directory.directory,
         Path::new("/etc/sso-certd/certificates/okta")
     );
-    assert_eq!(okta.directory.files.len(), 6);
+    assert_eq!(okta.directory.files.len(), 7);
     assert!(okta.directory.strict_permissions);
     assert_eq!(okta.policy.mode, Mode::Manage);
     assert_eq!(okta.policy.trust.new_keys_per_day, 5);

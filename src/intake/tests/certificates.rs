@@ -50,26 +50,38 @@ fn generalized_time_counts_in_every_year() {
 }
 
 #[test]
-fn more_than_eleven_years_are_remarked() {
+fn more_than_twenty_one_years_are_remarked() {
     let until = |not_after: &str| Shape {
-        not_before: forge::utc("250101000000Z"),
+        not_before: forge::utc("240101000000Z"),
         not_after: forge::utc(not_after),
         ..Shape::default()
     };
-    assert_eq!(remarks(&until("360101000000Z")), [], "eleven years");
-    assert_eq!(remarks(&until("360105000000Z")), [Remark::LongValidity]);
+    assert_eq!(remarks(&until("440106000000Z")), [], "twenty, and a little");
+    assert_eq!(remarks(&until("450101000000Z")), [], "21 years");
+    assert_eq!(remarks(&until("450102000000Z")), [Remark::LongValidity]);
 }
 
 #[test]
-fn a_serial_has_one_to_twenty_octets() {
+fn the_value_of_a_serial_has_one_to_twenty_octets() {
     let serial = |octets: Vec<u8>| Shape {
         serial: octets,
         ..Shape::default()
     };
     assert_eq!(remarks(&serial(vec![0x7f; 20])), []);
-    for length in [21, 22, 40] {
+    let with_sign = |octets: usize| [vec![0], vec![0xc3; octets]].concat();
+    let shibboleth = accepted(serial(with_sign(20)).der());
+    assert_eq!(shibboleth.certificates[0].remarks(), []);
+    let written = ["C3"; 20].join(":");
+    assert!(shibboleth.certificates[0].serial().ends_with(&written));
+    for octets in [
+        vec![0x7f; 21],
+        with_sign(21),
+        vec![0x7f; 22],
+        vec![0x43; 33],
+        vec![0xc3; 40],
+    ] {
         refuses(
-            serial(vec![0x7f; length]).der(),
+            serial(octets).der(),
             Reason::NotDer,
             "serial number has more than 20 octets",
         );
@@ -124,8 +136,53 @@ fn a_validity_is_two_real_times_in_order() {
     refuses(
         from_to("690101000000Z", "280229000000Z").der(),
         Reason::NotDer,
-        "before 1970",
+        "its notBefore lies before 1970",
     );
+    let early = Shape {
+        not_before: forge::general("19500101000000Z"),
+        ..Shape::default()
+    };
+    refuses(
+        early.der(),
+        Reason::NotDer,
+        "its notBefore lies before 1970",
+    );
+    refuses(
+        from_to("260228000000Z", "270229000000Z").der(),
+        Reason::NotDer,
+        "its notAfter does not exist",
+    );
+}
+
+/// An extension with an object identifier of these octets.
+fn with_oid(octets: &[u8]) -> Shape {
+    Shape {
+        extensions: vec![forge::sequence(&[
+            &forge::element(6, octets),
+            &forge::element(4, &[5, 0]),
+        ])],
+        ..Shape::default()
+    }
+}
+
+#[test]
+fn an_object_identifier_that_no_reader_holds_is_named() {
+    let uuid = [&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat();
+    let long = [&[0x2b][..], &[1; 39]].concat();
+    for (octets, words) in [
+        (
+            b"\x2b\x06\x01\x04\x01\x86\x8d\x1f\xb2\xfa\x8b\xcc\xb9\x12\x01".as_slice(),
+            "its OID 1.3.6.1.4.1.99999.",
+        ),
+        (&uuid, "its OID 2.25."),
+        (&long, "its OID 1.3.1.1.1"),
+        (&[0x88, 0x37, 0x01], "its OID 2.999.1 is beyond our readers"),
+        (&[0x2b, 0x06, 0x81], "its OID of 3 octets"),
+        (&[0x2b; 200], "its OID of 200 octets"),
+    ] {
+        refuses(with_oid(octets).der(), Reason::NotDer, words);
+    }
+    accepts_one(with_oid(b"\x2b\x06\x01\x04\x01\x86\x8d\x1f\x01").der());
 }
 
 #[test]
@@ -135,6 +192,17 @@ fn one_odd_certificate_does_not_stop_the_others_of_its_file() {
         ..Shape::default()
     }
     .der();
+    let early = Shape {
+        not_before: forge::utc("690101000000Z"),
+        ..Shape::default()
+    };
+    for fault in [early.der(), with_oid(&[0x88, 0x37, 0x01]).der()] {
+        let good = der("good");
+        let file = format!("{}{}", canonical_pem(&good), canonical_pem(&fault));
+        let accepted = accepted(file);
+        assert_eq!(accepted.certificates[0].der(), good);
+        assert_eq!(accepted.refused[0].reason, Reason::NotDer);
+    }
     let weak = Shape {
         key: forge::rsa_info(&(BigUint::from(1_u8) << 1023_u32), 65_537),
         ..Shape::default()

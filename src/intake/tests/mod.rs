@@ -1,9 +1,12 @@
 //! Every kind of bad input that is known, with the answer owed to it.
 
 mod certificates;
+mod contexts;
 mod files;
+mod forms;
 mod issuers;
 mod key_material;
+mod kinds;
 mod listed;
 mod pins;
 
