@@ -560,6 +560,30 @@ fn a_clock_behind_is_a_negative_skew() {
 }
 
 #[test]
+fn a_skew_is_confirmed_by_two_answers_a_minute_apart_and_ends_when_a_clock_is_set() {
+    let mut gate = gate();
+    let answer = |gate: &mut Gate, now: &Moment, date: Option<&str>| {
+        let mut report = ended(list('a'), Outcome::Done);
+        report.headers.date = date.map(str::to_owned);
+        gate.record(now, &report, LOW);
+    };
+    answer(&mut gate, &at(0), Some("Sat, 16 Apr 2016 18:08:00 GMT"));
+    assert!(!gate.skew_is_confirmed(&at(0)));
+    assert!(!gate.skew_is_confirmed(&at(600)), "time alone says nothing");
+    answer(&mut gate, &at(59), Some("Sat, 16 Apr 2016 18:08:59 GMT"));
+    answer(&mut gate, &at(61), None);
+    assert!(!gate.skew_is_confirmed(&at(61)));
+    answer(&mut gate, &at(62), Some("Sat, 16 Apr 2016 18:09:02 GMT"));
+    assert!(gate.skew_is_confirmed(&at(62)));
+    let mut set = at(63);
+    set.wall = set.wall.plus(Duration::from_secs(3600));
+    assert!(!gate.skew_is_confirmed(&set), "our clock was set");
+    answer(&mut gate, &at(70), Some("Sat, 16 Apr 2016 17:09:10 GMT"));
+    answer(&mut gate, &at(71), Some("Sat, 16 Apr 2016 18:09:11 GMT"));
+    assert!(!gate.skew_is_confirmed(&at(71)), "it begins anew");
+}
+
+#[test]
 fn a_backoff_survives_a_restart_and_a_reboot() {
     let mut first = gate();
     for of in ['a', 'b', 'c'] {
