@@ -36,6 +36,7 @@ mod listener;
 mod lists;
 mod outage;
 mod proof;
+mod read_integration;
 mod rollover;
 mod secrets;
 mod service;
