@@ -48,6 +48,7 @@ mod telling;
 mod tls;
 mod traces;
 mod trust;
+mod unchanged;
 mod unknown;
 mod watch;
 mod watching;

@@ -119,9 +119,7 @@ fn a_machine_that_slept_before_the_request_ends_no_window() {
     let (mut world, okta) = intended();
     world.sleep(DAY);
     let outcome = PostOutcome::Unknown("no answer".to_owned());
-    world
-        .book
-        .record(okta.fingerprint(), &outcome, "", &world.now);
+    world.book.record(okta.fingerprint(), &outcome, &world.now);
     for _ in 0..2 {
         world.sleep(MINUTE);
         world.observe().unwrap();
