@@ -87,8 +87,7 @@ impl Way {
         }
         let alone = match self.alone.take() {
             Some(alone) => alone,
-            None => Alone::begin(&self.settings)
-                .map_err(|why| error_line(&why, None, PERMISSION, screen))?,
+            None => Alone::begin(&self.settings, &question.verb, screen)?,
         };
         self.alone
             .insert(alone)

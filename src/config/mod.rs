@@ -9,6 +9,7 @@
 //! serde reads the result. No message quotes a value or a line of a file, and none comes from a library: a file of
 //! the configuration is where an API key is pasted by mistake.
 
+mod access;
 mod agreement;
 mod check;
 mod environment;
@@ -31,6 +32,7 @@ mod tests;
 use std::path::Path;
 use std::time::Duration;
 
+pub use access::{Access, Writers, access};
 pub use environment::Environment;
 pub use keys::{default_warn, nearest};
 pub use merge::Printed;

@@ -52,3 +52,4 @@ mod unchanged;
 mod unknown;
 mod watch;
 mod watching;
+mod writers;
