@@ -63,6 +63,9 @@ pub(super) enum Command {
         /// Call it an error if others could change the file of `--config`, as it always is where `run` looks by itself.
         #[arg(long)]
         strict: bool,
+        /// For `ExecReload=` of the unit: strict, and tells the daemon if it is not reloaded.
+        #[arg(long, hide = true, conflicts_with_all = ["probe", "print"])]
+        reload_guard: bool,
     },
     /// List SendGrid's integrations, and print the TOML to paste.
     Integrations {

@@ -30,6 +30,26 @@ pub(super) struct How {
     pub(super) strict: bool,
 }
 
+/// The check before a reload: as strict as `run`, and a running daemon is told that it is not reloaded.
+pub(super) fn guard_reload(path: &Path, screen: Screen) -> Outcome {
+    let how = How {
+        probe: false,
+        print: false,
+        strict: true,
+    };
+    let mut outcome = check_config(path, how, screen);
+    if outcome.exit == 0 {
+        return outcome;
+    }
+    if let Err(error) = ask::tell_reload_refused(path, screen) {
+        let text = format!("the daemon was not told that it is not reloaded: {error}");
+        outcome
+            .err
+            .push_str(&warning_lines(&[(text, None)], screen));
+    }
+    outcome
+}
+
 /// Checks, and says what was found.
 pub(super) fn check_config(path: &Path, how: How, screen: Screen) -> Outcome {
     let How {

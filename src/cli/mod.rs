@@ -111,9 +111,13 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
             outcome
         }
         Command::CheckConfig {
+            reload_guard: true, ..
+        } => check::guard_reload(&path, screen),
+        Command::CheckConfig {
             probe,
             print,
             strict,
+            reload_guard: false,
         } => {
             let is_installed = path == Path::new(INSTALLED);
             let how = check::How {

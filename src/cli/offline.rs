@@ -130,7 +130,7 @@ const fn needs_trust(verb: &Verb) -> bool {
         | Verb::Probe
         | Verb::Decide(_)
         | Verb::Pause { .. } => true,
-        Verb::Status { .. } | Verb::History { .. } | Verb::Explain { .. } => {
+        Verb::Status { .. } | Verb::History { .. } | Verb::Explain { .. } | Verb::ReloadRefused => {
             false
         }
     }
