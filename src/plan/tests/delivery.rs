@@ -593,7 +593,7 @@ fn a_certificate_listed_twice_stays_trusted_and_its_surplus_row_is_named() {
 }
 
 #[test]
-fn what_sendgrid_refuses_is_not_sent_again_before_a_day_or_a_new_file() {
+fn what_sendgrid_refuses_is_not_sent_again_before_a_day_whatever_its_file() {
     let mut world = World::new();
     world.fate = Fate::Refused;
     let (bad, good) = (
@@ -613,6 +613,9 @@ fn what_sendgrid_refuses_is_not_sent_again_before_a_day_or_a_new_file() {
         "others go on"
     );
     world.file("bad-2.pem", &[&bad]);
+    world.pass();
+    assert_eq!(world.state(&bad), "rejected", "a new file is no new word");
+    world.sleep(60 * MINUTE);
     world.pass();
     assert_eq!(world.state(&bad), "trusted");
 }
