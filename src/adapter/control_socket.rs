@@ -89,6 +89,8 @@ pub enum Verb {
         /// Whose word it is.
         word: PersonsWord,
     },
+    /// The guard of a reload found the configuration wrong: no signal will come.
+    ReloadRefused,
 }
 
 /// A [`Decision`] as it travels.

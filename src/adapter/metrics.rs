@@ -11,6 +11,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
     Registry, TextEncoder,
 };
+use rustix::time::{ClockId, clock_gettime};
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -252,6 +253,7 @@ impl Metrics {
     /// The text that Prometheus reads: what is counted here, and `families` told from the snapshot.
     pub fn render(&self, families: Vec<proto::MetricFamily>) -> String {
         let mut all = self.registry.gather();
+        count_fractions_of_seconds(&mut all);
         all.extend(
             families
                 .into_iter()
@@ -263,6 +265,22 @@ impl Metrics {
             tracing::error!("The metrics cannot be written as text");
         }
         String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+/// The collector counts whole seconds of CPU, which a rate over minutes sees as bursts.
+fn count_fractions_of_seconds(families: &mut [proto::MetricFamily]) {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    let (Ok(secs), Ok(nanos)) = (u64::try_from(used.tv_sec), u32::try_from(used.tv_nsec)) else {
+        return;
+    };
+    let mut counter = proto::Counter::default();
+    counter.set_value(Duration::new(secs, nanos).as_secs_f64());
+    let cpu = families
+        .iter_mut()
+        .filter(|it| it.name() == "process_cpu_seconds_total");
+    for metric in cpu.flat_map(proto::MetricFamily::mut_metric) {
+        metric.set_counter(counter.clone());
     }
 }
 

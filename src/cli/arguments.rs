@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::Timestamp;
 
+/// Where the configuration of an installed daemon lies.
+pub(super) const INSTALLED: &str = "/etc/sso-certd/sso-certd.toml";
+
 /// Keeps Twilio SendGrid's SSO certificates in step with the identity provider.
 #[derive(Debug, Parser)]
 #[command(
@@ -22,7 +25,7 @@ pub(super) struct Arguments {
         long,
         global = true,
         value_name = "PATH",
-        default_value = "/etc/sso-certd/sso-certd.toml"
+        default_value = INSTALLED
     )]
     pub(super) config: PathBuf,
 
@@ -57,6 +60,12 @@ pub(super) enum Command {
         /// Show each value and where it came from.
         #[arg(long)]
         print: bool,
+        /// Call it an error if others could change the file of `--config`, as it always is where `run` looks by itself.
+        #[arg(long)]
+        strict: bool,
+        /// For `ExecReload=` of the unit: strict, and tells the daemon if it is not reloaded.
+        #[arg(long, hide = true, conflicts_with_all = ["probe", "print"])]
+        reload_guard: bool,
     },
     /// List SendGrid's integrations, and print the TOML to paste.
     Integrations {

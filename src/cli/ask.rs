@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::offline::Alone;
 use super::{Outcome, PERMISSION, Screen, configuration, error_line, runtime};
 use crate::adapter::control_socket::{self, Answer, CallError, Question, Verb};
-use crate::config::Settings;
+use crate::config::{Environment, Settings, state_directory};
 
 /// The longest a command waits for what the daemon knows already.
 const SHORT: Duration = Duration::from_secs(10);
@@ -87,12 +87,25 @@ impl Way {
         }
         let alone = match self.alone.take() {
             Some(alone) => alone,
-            None => Alone::begin(&self.settings)
-                .map_err(|why| error_line(&why, None, PERMISSION, screen))?,
+            None => Alone::begin(&self.settings, &question.verb, screen)?,
         };
         self.alone
             .insert(alone)
             .answer(&self.settings, question, screen)
+    }
+}
+
+/// Tells the daemon that it will not be reloaded. Why it could not be told, if one runs.
+pub(super) fn tell_reload_refused(path: &Path, screen: Screen) -> Result<(), CallError> {
+    let Some(directory) = state_directory(path, &Environment::of_process()) else {
+        return Ok(());
+    };
+    let question = question(Verb::ReloadRefused, Vec::new(), false, screen);
+    let runtime = runtime().map_err(|_| CallError::HungUp)?;
+    let socket = control_socket::path(&directory);
+    match runtime.block_on(control_socket::call(&socket, &question, SHORT)) {
+        Ok(_) | Err(CallError::NoDaemon) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -145,6 +158,7 @@ fn words(verb: &Verb) -> String {
             is_paused: true, ..
         } => "pause",
         Verb::Pause { .. } => "resume",
+        Verb::ReloadRefused => "check-config",
     };
     word.to_owned()
 }

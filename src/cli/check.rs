@@ -11,16 +11,52 @@ use super::{
 use crate::adapter::certificate_directory::CertificateDirectory;
 use crate::adapter::control_socket::{Question, Verb};
 use crate::adapter::sendgrid::KeyReader;
-use crate::adapter::users::user_name;
-use crate::config::{Loaded, Printed, Settings};
+use crate::adapter::users::{RunsAs, user_name};
+use crate::config::{Loaded, Printed, Problem, Settings, access};
 use crate::domain::text::{count, printable_path};
 use crate::intake::judge_file;
 use crate::view::check_text::{
     Finding, Grade, Setting, errors_text, findings_lines, findings_text, settings_text,
 };
 
+/// How to check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Ask SendGrid, too.
+    pub(super) probe: bool,
+    /// Show each value instead.
+    pub(super) print: bool,
+    /// Whether it is an error that others could change the configuration: people check files before they install them.
+    pub(super) strict: bool,
+}
+
+/// The check before a reload: as strict as `run`, and a running daemon is told that it is not reloaded.
+pub(super) fn guard_reload(path: &Path, screen: Screen) -> Outcome {
+    let how = How {
+        probe: false,
+        print: false,
+        strict: true,
+    };
+    let mut outcome = check_config(path, how, screen);
+    if outcome.exit == 0 {
+        return outcome;
+    }
+    if let Err(error) = ask::tell_reload_refused(path, screen) {
+        let text = format!("the daemon was not told that it is not reloaded: {error}");
+        outcome
+            .err
+            .push_str(&warning_lines(&[(text, None)], screen));
+    }
+    outcome
+}
+
 /// Checks, and says what was found.
-pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen) -> Outcome {
+pub(super) fn check_config(path: &Path, how: How, screen: Screen) -> Outcome {
+    let How {
+        probe,
+        print,
+        strict,
+    } = how;
     let loaded = match configuration(path, screen) {
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
@@ -33,8 +69,17 @@ pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen
     let mut err = warning_lines(&pairs(warnings), screen);
     let keys = key_findings(&settings);
     err.push_str(&warning_lines(&keys.warnings, screen));
-    if !keys.problems.is_empty() {
-        let rendered = errors_text(&keys.problems, CONFIGURATION, screen.err);
+    let mut access = access(&settings, &RunsAs::owner_of(&settings.state_directory));
+    if !strict {
+        access.remarks.splice(0..0, access.problems.drain(..));
+    }
+    let problems: Vec<_> = keys
+        .problems
+        .into_iter()
+        .chain(pairs(access.problems))
+        .collect();
+    if !problems.is_empty() {
+        let rendered = errors_text(&problems, CONFIGURATION, screen.err);
         return Outcome {
             out: String::new(),
             err: err + &rendered.text,
@@ -62,6 +107,7 @@ pub(super) fn check_config(path: &Path, probe: bool, print: bool, screen: Screen
         return error_line(&why, None, PERMISSION, screen);
     }
     findings.extend(file_findings(&settings));
+    findings.extend(access.remarks.into_iter().map(remark));
     findings.extend(directory_findings(&settings));
     let Some(probed) = probed else {
         let rendered = findings_text(&findings, None, CONFIGURATION, screen.out);
@@ -95,7 +141,7 @@ fn ask_sendgrid(settings: &Settings, screen: Screen) -> Outcome {
     ask::put(settings.clone(), &question, screen)
 }
 
-fn pairs(warnings: Vec<crate::config::Problem>) -> Vec<(String, Option<String>)> {
+fn pairs(warnings: Vec<Problem>) -> Vec<(String, Option<String>)> {
     warnings
         .into_iter()
         .map(|it| (it.to_string(), it.help))
@@ -116,6 +162,14 @@ fn files_finding(path: &Path, settings: &Settings) -> Finding {
         grade: Grade::Fine,
         text,
         help: None,
+    }
+}
+
+fn remark(problem: Problem) -> Finding {
+    Finding {
+        grade: Grade::Remark,
+        text: problem.to_string(),
+        help: problem.help,
     }
 }
 

@@ -10,19 +10,20 @@ mod screen;
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::adapter::control_socket::Verb;
 use crate::adapter::ledger::{Ledger, LedgerError, Obstacle};
 use crate::adapter::log::{Log, goes_to_journal, last_words};
-use crate::adapter::users::user_name;
-use crate::config::{Environment, Loaded, Problems, Settings, load};
+use crate::adapter::users::{RunsAs, user_name};
+use crate::config::{Access, Environment, Loaded, Problems, Settings, access, load};
 use crate::daemon::{RunError, Start, run};
 use crate::domain::text::printable_path;
 use crate::plan::decision::Decision;
 use crate::plan::retire::How;
 use crate::view::check_text::{errors_text, warnings_text};
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, INSTALLED};
 use clap::{CommandFactory as _, Parser as _};
 use offline::owner_for_root;
 use screen::Screen;
@@ -109,7 +110,23 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
             last_words(std::mem::take(&mut outcome.err));
             outcome
         }
-        Command::CheckConfig { probe, print } => check::check_config(&path, probe, print, screen),
+        Command::CheckConfig {
+            reload_guard: true, ..
+        } => check::guard_reload(&path, screen),
+        Command::CheckConfig {
+            probe,
+            print,
+            strict,
+            reload_guard: false,
+        } => {
+            let is_installed = path == Path::new(INSTALLED);
+            let how = check::How {
+                probe,
+                print,
+                strict: strict || is_installed,
+            };
+            check::check_config(&path, how, screen)
+        }
         Command::Inspect { paths, strict } => inspect::inspect(&path, &paths, strict, screen),
         Command::Completions { shell } => completions(shell),
         Command::Integrations { account } => ask::ask(
@@ -201,11 +218,21 @@ fn daemon(path: std::path::PathBuf, screen: Screen) -> Outcome {
     if let Some(outcome) = refuse_root(&loaded.settings, screen) {
         return outcome;
     }
+    let directory = &loaded.settings.state_directory;
+    let runs_as = if owner_for_root(directory).is_some() {
+        RunsAs::owner_of(directory) // that a daemon of theirs runs already is the better reason to end
+    } else {
+        RunsAs::this_process()
+    };
+    let Access { problems, remarks } = access(&loaded.settings, &runs_as);
+    if !problems.is_empty() {
+        return configuration_problems(&Problems(problems), screen);
+    }
     let log = match Log::start(&loaded.settings.log) {
         Ok(log) => log,
         Err(error) => return error_line(&error.to_string(), None, CONFIGURATION, screen),
     };
-    for warning in &loaded.warnings {
+    for warning in loaded.warnings.iter().chain(&remarks) {
         let help = warning.help.as_deref().unwrap_or_default();
         tracing::warn!(help, "{warning}");
     }
@@ -305,7 +332,7 @@ fn ledger_exit(error: &LedgerError) -> u8 {
 }
 
 /// The configuration, or what is wrong with it.
-fn configuration(path: &std::path::Path, screen: Screen) -> Result<Loaded, Outcome> {
+fn configuration(path: &Path, screen: Screen) -> Result<Loaded, Outcome> {
     load(path, &Environment::of_process())
         .map_err(|problems| configuration_problems(&problems, screen))
 }

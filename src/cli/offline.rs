@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use nix::unistd::{Gid, Uid};
 
-use super::{Outcome, Screen, error_line, ledger_exit, runtime};
+use super::{
+    Outcome, PERMISSION, Screen, configuration_problems, error_line, ledger_exit, runtime,
+};
 use crate::adapter::clock::Clock;
 use crate::adapter::control_socket::{AboutCertificate, Answer, Question, Verb};
 use crate::adapter::http::Peer;
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::metrics::Metrics;
 use crate::adapter::sendgrid::{ApiKey, KeyReader};
-use crate::config::Settings;
+use crate::adapter::users::RunsAs;
+use crate::config::{Problems, Settings, access};
 use crate::daemon::board::Board;
 use crate::daemon::desk;
 use crate::daemon::generation::{Generation, Life};
@@ -40,15 +43,22 @@ impl Alone {
     /// Reads what only this user may, such as a key file of mode 600; then root becomes the owner of the state directory.
     ///
     /// # Errors
-    /// Root cannot.
-    pub(super) fn begin(settings: &Settings) -> Result<Self, String> {
+    /// Somebody else could have written what the question is to be answered by, or root cannot.
+    pub(super) fn begin(settings: &Settings, verb: &Verb, screen: Screen) -> Result<Self, Outcome> {
+        if needs_trust(verb) {
+            let daemon = RunsAs::owner_of(&settings.state_directory);
+            let problems = access(settings, &daemon).problems;
+            if !problems.is_empty() {
+                return Err(configuration_problems(&Problems(problems), screen));
+            }
+        }
         let alone = Self {
             keys: read_keys(settings),
             peer: Peer {
                 uid: rustix::process::getuid().as_raw(),
             },
         };
-        become_owner(settings)?;
+        become_owner(settings).map_err(|why| error_line(&why, None, PERMISSION, screen))?;
         Ok(alone)
     }
 
@@ -108,6 +118,21 @@ impl Alone {
         let answer = desk::answer(generation.ways_in(), &shared, question, Some(self.peer)).await;
         generation.end(END).await;
         Ok(answer)
+    }
+}
+
+/// Whether a question is answered with the API key or by writing to the ledger.
+const fn needs_trust(verb: &Verb) -> bool {
+    match verb {
+        Verb::Plan { .. }
+        | Verb::Sync { .. }
+        | Verb::Integrations { .. }
+        | Verb::Probe
+        | Verb::Decide(_)
+        | Verb::Pause { .. } => true,
+        Verb::Status { .. } | Verb::History { .. } | Verb::Explain { .. } | Verb::ReloadRefused => {
+            false
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::access::{self, Writers};
 use super::keys::VARIABLE_PREFIX;
 use super::problem::Problem;
 
@@ -47,7 +48,8 @@ impl Environment {
             let value = value.into();
             let directory = [STATE_DIRECTORY, CREDENTIALS_DIRECTORY].contains(&name.as_str());
             let by_name = name == API_KEY || UNUSED.iter().any(|it| it.0 == name);
-            if name.starts_with(VARIABLE_PREFIX) || (directory && !value.is_empty()) {
+            let writers = access::VARIABLES.contains(&name.as_str());
+            if name.starts_with(VARIABLE_PREFIX) || ((directory || writers) && !value.is_empty()) {
                 variables.insert(name, value);
             } else if by_name && !value.is_empty() {
                 variables.insert(name, OsString::new());
@@ -68,6 +70,15 @@ impl Environment {
     pub(super) fn state_directory(&self) -> Option<(&'static str, &OsStr)> {
         let value = self.variables.get(STATE_DIRECTORY)?;
         Some((STATE_DIRECTORY, value.as_os_str()))
+    }
+
+    /// Whom the unit lets write the configuration.
+    pub(super) fn writers(&self) -> Writers {
+        let [owners, groups] = access::VARIABLES.map(|name| {
+            let value = self.variables.get(name);
+            value.map_or_else(Vec::new, |it| access::names(&it.to_string_lossy()))
+        });
+        Writers { owners, groups }
     }
 
     /// Where the credential `name` lies, if systemd passed it on.

@@ -52,9 +52,14 @@ pub(super) fn read(main: &Path) -> (Vec<SourceFile>, Vec<Problem>) {
     (files, problems)
 }
 
+/// The directory whose files are read after `main`.
+pub(super) fn conf_d(main: &Path) -> PathBuf {
+    main.with_file_name("conf.d")
+}
+
 /// `conf.d/*.toml` beside `main`, at most `most`, by name. No such directory: none. Names that begin with a dot are an editor's.
 fn beside(main: &Path, most: usize) -> Result<Vec<PathBuf>, Problem> {
-    let directory = main.with_file_name("conf.d");
+    let directory = conf_d(main);
     let unreadable = |error: &io::Error| {
         Problem::new(format!(
             "{} cannot be read: {error}",

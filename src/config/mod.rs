@@ -9,6 +9,7 @@
 //! serde reads the result. No message quotes a value or a line of a file, and none comes from a library: a file of
 //! the configuration is where an API key is pasted by mistake.
 
+mod access;
 mod agreement;
 mod check;
 mod environment;
@@ -28,9 +29,13 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use config::ValueKind;
+use layer::Layer;
+
+pub use access::{Access, Writers, access};
 pub use environment::Environment;
 pub use keys::{default_files, default_warn, nearest};
 pub use merge::Printed;
@@ -60,6 +65,52 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong, in the order in which it was read.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    let Read {
+        files,
+        layers,
+        mut problems,
+        is_whole,
+    } = read(path, environment);
+    if !is_whole {
+        // What a file that cannot be read defines would be called unknown.
+        return Err(Problems(problems));
+    }
+    let merged = merge::merge(&layers).map_err(one)?;
+    problems.extend(agreement::problems(&layers, &merged, &problems));
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let printed = merged.printed();
+    let raw = raw::read(merged.root).map_err(one)?;
+    let settings = settings::settings(raw, files, environment).map_err(one)?;
+    Ok(Loaded {
+        warnings: warnings(&settings, environment),
+        settings,
+        printed,
+    })
+}
+
+/// Where a daemon with this configuration keeps its control socket, as far as the files can be read: who found them wrong
+/// can still tell it so.
+pub fn state_directory(path: &Path, environment: &Environment) -> Option<PathBuf> {
+    let merged = merge::merge(&read(path, environment).layers).ok()?;
+    match &merged.at("state_directory")?.kind {
+        ValueKind::String(directory) => Some(PathBuf::from(directory)),
+        _ => None,
+    }
+}
+
+/// The sources of a configuration, each checked alone.
+struct Read {
+    files: Vec<PathBuf>,
+    /// The weakest first.
+    layers: Vec<Layer>,
+    problems: Vec<Problem>,
+    /// Whether every file could be read.
+    is_whole: bool,
+}
+
+fn read(path: &Path, environment: &Environment) -> Read {
     let (sources, mut problems) = files::read(path);
     let mut is_whole = problems.is_empty();
     let (state_directory, wrong) = variables::state_directory(environment);
@@ -80,24 +131,12 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
     let (variables, wrong) = variables::read(environment);
     layers.push(variables);
     problems.extend(wrong);
-    if !is_whole {
-        // What a file that cannot be read defines would be called unknown.
-        return Err(Problems(problems));
+    Read {
+        files: sources.into_iter().map(|it| it.path).collect(),
+        layers,
+        problems,
+        is_whole,
     }
-    let merged = merge::merge(&layers).map_err(one)?;
-    problems.extend(agreement::problems(&layers, &merged, &problems));
-    if !problems.is_empty() {
-        return Err(Problems(problems));
-    }
-    let printed = merged.printed();
-    let files_read = sources.into_iter().map(|it| it.path).collect();
-    let raw = raw::read(merged.root).map_err(one)?;
-    let settings = settings::settings(raw, files_read, environment).map_err(one)?;
-    Ok(Loaded {
-        warnings: warnings(&settings, environment),
-        settings,
-        printed,
-    })
 }
 
 fn one(problem: Problem) -> Problems {

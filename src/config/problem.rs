@@ -37,6 +37,14 @@ impl Problem {
         self
     }
 
+    /// The problem and its help, in one line.
+    pub fn with_help(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{self} ({})", help.replace('\n', "; ")),
+            None => self.to_string(),
+        }
+    }
+
     /// Whether this is about `key`, a dotted path.
     pub(super) fn is_about(&self, key: &str) -> bool {
         self.key.as_deref() == Some(key)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
+use super::access::Writers;
 use super::environment::Environment;
 use super::problem::Problem;
 use super::raw::{
@@ -42,6 +43,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// The main file, then those of `conf.d`.
     pub files_read: Vec<PathBuf>,
+    /// Who may write those files beside root and the daemon, by the environment.
+    pub writers: Writers,
 }
 
 /// One SendGrid account: one API key, one rate budget.
@@ -137,6 +140,7 @@ pub(super) fn settings(
             format: format.0,
         },
         files_read,
+        writers: environment.writers(),
     })
 }
 

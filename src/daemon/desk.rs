@@ -94,6 +94,11 @@ pub async fn answer(
         Verb::Pause { is_paused, word } => {
             pause(ways_in, shared, &names, *is_paused, word, peer, terminal).await
         }
+        Verb::ReloadRefused => {
+            tracing::error!("Not reloaded, the old configuration stays: check-config refused it");
+            shared.board.write(|it| it.reload.is_ok = false);
+            Answer::default()
+        }
     }
 }
 

@@ -14,14 +14,13 @@ use crate::daemon::saved_waits::{from_ledger, to_ledger};
 use crate::daemon::shared::{Shared, raised};
 use crate::domain::{AccountName, IntegrationId, Moment, Timestamp};
 use crate::intake;
-use crate::plan::gate::{Admission, Gate, GateState, Operation, Request, Scope, Why};
+use crate::plan::gate::{
+    Admission, Gate, GateState, MOST_SKEW_SECS, Operation, Request, Scope, Why,
+};
 use crate::view::snapshot::Backoff;
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How far our clock and SendGrid's may disagree before no end of a certificate is believed, in seconds.
-const MOST_SKEW: u64 = 300;
 
 /// How long a task may be silent beyond the time-out of a request.
 const GRACE: Duration = Duration::from_secs(60);
@@ -134,7 +133,7 @@ impl Link {
     /// Whether SendGrid's clock and ours disagree too much to believe in the end of a certificate.
     pub fn is_skewed(&self) -> bool {
         let skew = self.gate.view(&self.shared.clock.now()).skew_secs;
-        skew.is_some_and(|it| it.unsigned_abs() > MOST_SKEW)
+        skew.is_some_and(|it| it.unsigned_abs() > MOST_SKEW_SECS)
     }
 
     /// Takes up a key that changed on disk; whether it did.

@@ -51,7 +51,8 @@ use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::log::Log;
 use crate::adapter::metrics::Metrics;
 use crate::adapter::systemd;
-use crate::config::{Environment, Loaded, Settings, load};
+use crate::adapter::users::RunsAs;
+use crate::config::{Access, Environment, Loaded, Problem, Settings, access, load};
 use crate::daemon::board::Board;
 use crate::daemon::generation::{Generation, Life};
 use crate::daemon::inbox::Trigger;
@@ -340,7 +341,11 @@ impl Daemon {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
         })?;
-        for warning in &loaded.warnings {
+        let Access { problems, remarks } = access(&loaded.settings, &RunsAs::this_process());
+        if !problems.is_empty() {
+            return Err(problems.iter().map(Problem::with_help).collect());
+        }
+        for warning in loaded.warnings.iter().chain(&remarks) {
             tracing::warn!("{warning}");
         }
         let (old, new) = (&generation.ways_in().settings, Arc::new(loaded.settings));

@@ -76,7 +76,7 @@ impl Pass<'_> {
     async fn run(self) -> (PassEnd, Option<Timestamp>) {
         self.link.begin_pass();
         let path: PathBuf = self.subject.settings.directory.directory.clone();
-        let (source, name) = (&self.subject.source, &self.subject.name);
+        let (source, name) = (&self.subject.source, Some(&self.subject.name));
         let sight = if self.trigger == Trigger::Command {
             ask_for_quiet_look(source, name, &path, &self.shared.clock).await
         } else {

@@ -21,13 +21,13 @@ const LONGEST_QUIET: Duration = Duration::from_secs(2);
 /// As [`ask_for_look`].
 pub async fn ask_for_quiet_look(
     source: &mpsc::Sender<LookRequest>,
-    name: &IntegrationName,
+    pass: Option<&IntegrationName>,
     path: &Path,
     clock: &Clock,
 ) -> Sight {
     let until = Instant::now() + LONGEST_QUIET;
     loop {
-        let sight = ask_for_look(source, name, path).await;
+        let sight = ask_for_look(source, pass, path).await;
         let again = sight.as_ref().ok().and_then(|it| it.again_at());
         let Some(again) = again.map(|it| Instant::now() + it.since(clock.now().wall) + A_MOMENT)
         else {

@@ -29,7 +29,7 @@ pub async fn rehearse(
     at: Option<Timestamp>,
 ) -> Rehearsal {
     let path = subject.settings.directory.directory.clone();
-    let sight = ask_for_quiet_look(&subject.source, &subject.name, &path, &shared.clock).await;
+    let sight = ask_for_quiet_look(&subject.source, None, &path, &shared.clock).await;
     let integration = subject.settings.integration_id;
     let asked_before = link.requests();
     let rows = match link.enter(Operation::List, Some(integration)).await {

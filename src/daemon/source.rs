@@ -21,12 +21,13 @@ use crate::daemon::board::Board;
 use crate::daemon::inbox::Trigger;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::shared::raised;
-use crate::daemon::source::compare::{differs, has_other_versions};
+use crate::daemon::source::compare::{Known, has_other_versions};
 use crate::daemon::source::eye::{Eye, Glance, unreadable};
 use crate::daemon::watch::{Route, Stand, Watch};
 use crate::domain::text::printable_path;
 use crate::domain::{IntegrationName, Look, Reason, Refusal, SourceError};
 use crate::plan::admission::Admission;
+use crate::plan::paths::relocated;
 
 pub use told::Told;
 
@@ -36,11 +37,11 @@ pub type Sight = Result<Arc<Look>, SourceError>;
 /// Wakes the worker of an integration.
 pub type Wake = Box<dyn Fn(&IntegrationName, Trigger) + Send + Sync>;
 
-/// A pass asks for a look; it is not woken by what it is told.
+/// A pass or a command asks for a look. A pass is not woken by what it is told.
 #[derive(Debug)]
 pub struct LookRequest {
-    /// Who asks.
-    pub name: IntegrationName,
+    /// Whose pass asks; none if nobody acts on the answer.
+    pub pass: Option<IntegrationName>,
     /// Where the sight goes.
     pub reply: oneshot::Sender<Sight>,
 }
@@ -102,13 +103,13 @@ pub struct SourceTask {
 /// The directory cannot be read, its file system does not answer, or the look takes too long to wait for.
 pub async fn ask_for_look(
     source: &mpsc::Sender<LookRequest>,
-    name: &IntegrationName,
+    pass: Option<&IntegrationName>,
     path: &Path,
 ) -> Sight {
     let (reply, answer) = oneshot::channel();
     let unanswered = |why: &str| Err(unreadable(path, why));
     let request = LookRequest {
-        name: name.clone(),
+        pass: pass.cloned(),
         reply,
     };
     let asked = async {
@@ -136,6 +137,7 @@ enum Cause {
 struct State {
     eye: Eye,
     sight: Option<Sight>,
+    known: Known,
     is_watched: bool,
     told: Option<WatchError>,
     /// What found the change that a file may still wait for.
@@ -156,6 +158,7 @@ impl SourceTask {
                 self.clock.clone(),
             ),
             sight: None,
+            known: Known::default(),
             is_watched: false,
             told: None,
             found_by: Trigger::Change,
@@ -179,12 +182,12 @@ impl SourceTask {
                     self.look(&mut state, Some(found_by), None).await;
                 }
                 Cause::Request(request) => {
-                    let asker = Some(&request.name);
-                    self.look(&mut state, Some(Trigger::Change), asker).await;
+                    let pass = request.pass.as_ref();
+                    self.look(&mut state, Some(Trigger::Change), pass).await;
                     let sight = state.sight.clone().unwrap_or_else(|| Ok(Arc::default()));
-                    if request.reply.send(sight).is_err() {
+                    if let (Err(_), Some(name)) = (request.reply.send(sight), request.pass) {
                         // The pass went on without it; what was seen concerns it all the same.
-                        (self.wake)(&request.name, Trigger::Change);
+                        (self.wake)(&name, Trigger::Change);
                     }
                 }
                 Cause::Poll => {
@@ -261,7 +264,7 @@ impl SourceTask {
         &mut self,
         state: &mut State,
         trigger: Option<Trigger>,
-        asker: Option<&IntegrationName>,
+        pass: Option<&IntegrationName>,
     ) {
         let started = Instant::now();
         let Glance { stand, sight, way } = tokio::select! {
@@ -270,10 +273,6 @@ impl SourceTask {
         };
         self.metrics.looked(started.elapsed());
         self.pulse.beat(SILENCE);
-        let is_changed = state
-            .sight
-            .as_ref()
-            .is_none_or(|before| differs(before, &sight));
         if let Some((trigger, before)) = trigger.zip(state.sight.as_ref())
             && has_other_versions(before, &sight)
         {
@@ -300,14 +299,19 @@ impl SourceTask {
                 source.looked_at = Some(now);
                 source.is_watched = state.is_watched;
                 source.down_since = is_down.then(|| source.down_since.unwrap_or(now));
+                if let (Some(plan), Some(Ok(look))) = (&integration.plan, &source.look)
+                    && let Some(plan) = relocated(plan, look)
+                {
+                    integration.plan = Some(Arc::new(plan));
+                }
             }
         });
+        let concerned = state.known.take_in(&self.integrations, &sight, pass);
         state.sight = Some(sight);
-        let Some(trigger) = trigger.filter(|_| is_changed) else {
-            return;
-        };
-        for name in self.integrations.iter().filter(|it| Some(*it) != asker) {
-            (self.wake)(name, trigger);
+        if let Some(trigger) = trigger {
+            for name in &concerned {
+                (self.wake)(name, trigger);
+            }
         }
     }
 

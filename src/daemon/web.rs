@@ -99,7 +99,8 @@ async fn tell(ways_in: &WaysIn, shared: &Shared, question: &Question) -> Answer 
         | Verb::Integrations { .. }
         | Verb::Probe
         | Verb::Decide(_)
-        | Verb::Pause { .. } => Answer {
+        | Verb::Pause { .. }
+        | Verb::ReloadRefused => Answer {
             notes: "error: only the control socket answers this\n".to_owned(),
             exit: 77,
             ..Answer::default()

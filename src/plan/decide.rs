@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::{Certificate, Look, Moment, PublicKeyId, Timestamp};
 use crate::plan::book::{Belief, Book, HoldKind, Order, Standing, Write};
 use crate::plan::rollover::{Inputs, Item};
-use crate::plan::sides::{Sides, Wanted};
+use crate::plan::sides::Sides;
 use crate::plan::state::State;
 use crate::plan::trust::{Evidence, Trust, trust};
 use crate::plan::why::Why;
@@ -26,9 +26,7 @@ pub(super) fn decide_wanted(items: &mut [Item], sides: &Sides<'_>) {
         };
         let belief = sides.inputs.book.beliefs.get(&fingerprint);
         let decided = match (item.state, sides.wanted.get(&fingerprint)) {
-            (State::Planned, Some(wanted)) => {
-                Some(sides.decide(certificate, belief, wanted, &known_keys))
-            }
+            (State::Planned, Some(_)) => Some(sides.decide(certificate, belief, &known_keys)),
             (State::Disabled, wanted) => {
                 sides.decide_disabled(certificate, belief, wanted.is_some(), &known_keys)
             }
@@ -47,7 +45,6 @@ impl Sides<'_> {
         &self,
         certificate: &Certificate,
         belief: Option<&Belief>,
-        wanted: &Wanted<'_>,
         known_keys: &BTreeSet<PublicKeyId>,
     ) -> (State, Why) {
         let policy = self.inputs.policy;
@@ -72,7 +69,7 @@ impl Sides<'_> {
                 .delivery
                 .refused_hold
                 .saturating_sub(now.elapsed_since(&rejection.at));
-            if !was_ahead && rejection.stamp == wanted.stamp && rest > Duration::ZERO {
+            if !was_ahead && rest > Duration::ZERO {
                 return (
                     State::Rejected,
                     Why::Rejected {

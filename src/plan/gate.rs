@@ -29,6 +29,7 @@ mod bucket;
 mod pace;
 mod report;
 mod server_word;
+mod skew;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,6 +43,8 @@ use pace::{clamped, jittered};
 pub use report::{Operation, Outcome, Report, Request};
 pub use server_word::RateHeaders;
 use server_word::ServerWord;
+use skew::Disagreement;
+pub use skew::MOST_SKEW_SECS;
 
 /// May this request go?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,6 +106,7 @@ pub struct Gate {
     reset_at_ms: Option<i64>,
     /// SendGrid's wall clock minus our boot clock, in milliseconds: so a jump of our wall clock shows in the skew.
     server_clock_ms: Option<i64>,
+    disagreement: Option<Disagreement>,
     key_valid: Option<bool>,
 }
 
@@ -118,6 +122,7 @@ impl Gate {
             remaining: None,
             reset_at_ms: None,
             server_clock_ms: None,
+            disagreement: None,
             key_valid: None,
         }
     }
@@ -236,9 +241,6 @@ impl Gate {
             let ahead = at_ms.saturating_sub(since_boot_ms);
             Timestamp::from_millis(now.wall.as_millis().saturating_add(ahead))
         };
-        let server_now_ms = self
-            .server_clock_ms
-            .map(|it| it.saturating_add(since_boot_ms));
         GateView {
             limit: self.limit,
             remaining: self.remaining,
@@ -251,9 +253,21 @@ impl Gate {
                 .filter(|(left, _)| *left > Duration::ZERO)
                 .max_by_key(|(left, _)| *left)
                 .map(|(left, why)| (now.wall.plus(left), why)),
-            skew_secs: server_now_ms.map(|it| now.wall.as_millis().saturating_sub(it) / 1000),
+            skew_secs: self.skew_secs(now),
             key_valid: self.key_valid,
         }
+    }
+
+    /// Whether our clock or SendGrid's is wrong: they differed by more than five minutes in two answers a minute apart,
+    /// in each one between them, and still do. Which of the two it is, nobody can tell.
+    pub fn skew_is_confirmed(&self, now: &Moment) -> bool {
+        self.disagreement.is_some_and(Disagreement::is_confirmed)
+            && self.skew_secs(now).is_some_and(skew::is_far)
+    }
+
+    fn skew_secs(&self, now: &Moment) -> Option<i64> {
+        let server_now = self.server_clock_ms?.saturating_add(millis(now.since_boot));
+        Some(now.wall.as_millis().saturating_sub(server_now) / 1000)
     }
 
     /// Reads the headers by the server's own clock: its `Date`, else what earlier ones told, else our clock.
@@ -261,6 +275,8 @@ impl Gate {
         let since_boot_ms = millis(now.since_boot);
         if let Some(date) = headers.date.as_deref().and_then(server_word::http_date) {
             self.server_clock_ms = Some(date.as_millis().saturating_sub(since_boot_ms));
+            let skew = self.skew_secs(now).unwrap_or(0);
+            self.disagreement = Disagreement::after(self.disagreement, skew, now.since_boot);
         }
         let server_now = self.server_clock_ms.map_or(now.wall, |it| {
             Timestamp::from_millis(it.saturating_add(since_boot_ms))

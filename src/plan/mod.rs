@@ -11,6 +11,7 @@ pub mod gate;
 mod holds;
 pub mod listing;
 pub mod outlook;
+pub mod paths;
 pub mod policy;
 mod refine;
 pub mod retire;

@@ -88,8 +88,6 @@ pub enum Action {
         evidence: Evidence,
         /// Whether its key is new to the integration.
         is_new_key: bool,
-        /// The version of the files that ask for it.
-        stamp: String,
     },
     /// Enable the row of this certificate.
     Enable {
@@ -245,39 +243,12 @@ impl Sides<'_> {
 
     /// What is done in this pass: everything that adds, or one retirement.
     fn actions(&self, items: &[Item]) -> Vec<Action> {
-        let mut actions = self.uploads(items);
+        let mut actions = uploads(items);
         actions.extend(self.enablings(items));
         if actions.is_empty() {
             actions.extend(next_to_go(items, self.inputs));
         }
         actions
-    }
-
-    /// What is valid now first, then what begins first.
-    fn uploads(&self, items: &[Item]) -> Vec<Action> {
-        let mut planned: Vec<&Item> = items
-            .iter()
-            .filter(|it| it.state == State::Planned && !it.is_listed)
-            .collect();
-        planned.sort_by_key(|it| upload_order(it));
-        let action = |item: &Item| {
-            let certificate = item.certificate.clone()?;
-            let Why::Enough {
-                evidence,
-                is_new_key,
-            } = item.why
-            else {
-                return None;
-            };
-            let stamp = self.wanted.get(&certificate.fingerprint())?.stamp.clone();
-            Some(Action::Upload {
-                certificate,
-                evidence,
-                is_new_key,
-                stamp,
-            })
-        };
-        planned.into_iter().filter_map(action).collect()
     }
 
     /// What a person makes ours, what comes back, and what may have been disabled and must not be.
@@ -323,6 +294,31 @@ impl Sides<'_> {
             .filter_map(action)
             .collect()
     }
+}
+
+/// What is valid now first, then what begins first.
+fn uploads(items: &[Item]) -> Vec<Action> {
+    let mut planned: Vec<&Item> = items
+        .iter()
+        .filter(|it| it.state == State::Planned && !it.is_listed)
+        .collect();
+    planned.sort_by_key(|it| upload_order(it));
+    let action = |item: &Item| {
+        let certificate = item.certificate.clone()?;
+        let Why::Enough {
+            evidence,
+            is_new_key,
+        } = item.why
+        else {
+            return None;
+        };
+        Some(Action::Upload {
+            certificate,
+            evidence,
+            is_new_key,
+        })
+    };
+    planned.into_iter().filter_map(action).collect()
 }
 
 /// When time alone changes the state of what is listed: at its first second, or after its last.

@@ -18,7 +18,6 @@ use crate::plan::why::Why;
 pub(super) struct Wanted<'a> {
     pub(super) certificate: &'a Certificate,
     pub(super) paths: Vec<PathBuf>,
-    pub(super) stamp: String,
 }
 
 /// The sides, and what follows from them before any policy.
@@ -177,7 +176,6 @@ fn wanted<'a>(inputs: &'a Inputs<'a>) -> BTreeMap<Fingerprint, Wanted<'a>> {
             let restored = Wanted {
                 certificate,
                 paths: Vec::new(),
-                stamp: String::new(),
             };
             wanted.insert(*fingerprint, restored);
         }
@@ -190,11 +188,8 @@ fn wanted<'a>(inputs: &'a Inputs<'a>) -> BTreeMap<Fingerprint, Wanted<'a>> {
                 .or_insert_with(|| Wanted {
                     certificate,
                     paths: Vec::new(),
-                    stamp: String::new(),
                 });
             entry.paths.push(file.path.clone());
-            entry.stamp.push_str(&file.stamp);
-            entry.stamp.push(' ');
         }
     }
     wanted

@@ -370,13 +370,12 @@ impl World {
             Action::Upload {
                 certificate,
                 is_new_key,
-                stamp,
                 ..
             } => {
                 self.book.intend(certificate, *is_new_key, &self.now);
                 self.posts.push(fingerprint);
                 let outcome = self.post(certificate);
-                self.book.record(fingerprint, &outcome, stamp, &self.now)
+                self.book.record(fingerprint, &outcome, &self.now)
             }
             Action::Enable { id, .. } => {
                 let before = self.book.beliefs.get(&fingerprint);

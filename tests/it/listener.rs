@@ -303,3 +303,18 @@ async fn more_half_heads_than_there_are_places_hold_nothing_up() {
     assert!(!rest.contains("200 OK"), "{rest}");
     assert_eq!(daemon.stop().await, 0);
 }
+
+#[tokio::test]
+async fn seconds_of_cpu_are_counted_with_fractions() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    let used = async || {
+        let metrics = daemon.metrics().await;
+        metrics.value("process_cpu_seconds_total", &[]).unwrap()
+    };
+    let before = used().await;
+    assert!(before > 0.0, "a start takes a part of a second: {before}");
+    assert!(before.fract() > 0.0, "{before}");
+    assert!(used().await > before);
+}

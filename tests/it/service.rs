@@ -1,6 +1,6 @@
 //! What a service manager is told and hands over: notifications, a credential, and a log that nobody may read.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,7 @@ use tokio::net::UnixDatagram;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::certificates::valid;
-use crate::harness::{Daemon, Home, LIMIT, OKTA, Stage, integration, pid_of};
+use crate::harness::{Daemon, Home, LIMIT, OKTA, Stage, finish, integration, pid_of};
 use crate::simulator::Listening;
 
 const RELOADED: &str = "sso_certd_config_last_reload_successful";
@@ -127,7 +127,7 @@ fn pass_on(home: &Home, key: &str) -> PathBuf {
     home.make_directory("credentials");
     home.write("credentials/sendgrid-api-key", key, 0o400);
     let directory = home.path("credentials");
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(0o500)).unwrap();
     directory
 }
 
@@ -241,4 +241,57 @@ async fn a_start_that_fails_ends_although_nobody_reads_why() {
         .set("listen", &format!("[http]\nlisten = \"{address}\"\n"));
     let mut daemon = Unheard::start(&stage);
     assert_eq!(daemon.exits_within(LIMIT).await, Some(1));
+}
+
+#[tokio::test]
+async fn a_reload_that_the_units_guard_refuses_shows_in_the_metric() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    let daemon = stage.start().await;
+    daemon.has_compared().await;
+    let main = stage.home.path("sso-certd.toml");
+    let good = fs::read_to_string(&main).unwrap();
+    let guard = async || {
+        let mut command = stage.home.command(&["check-config", "--reload-guard"]);
+        command.env("STATE_DIRECTORY", stage.home.state());
+        finish(command).await
+    };
+    // A person's check is no guard, whatever it finds.
+    stage.home.set("broken", "[watch]\nquite = \"60ms\"\n");
+    assert_eq!(stage.home.ask(&["check-config"]).await.exit, 78);
+    daemon.measures(RELOADED, &[], 1.0).await;
+    let break_conf_d = || stage.home.set("broken", "[watch]\nquite = \"60ms\"\n");
+    let break_main = || stage.home.write("sso-certd.toml", "no TOML\n", 0o644);
+    let open_conf_d = || {
+        fs::set_permissions(stage.home.path("conf.d"), Permissions::from_mode(0o757)).unwrap();
+        stage.home.open_to_all();
+    };
+    let deeds: [(&str, &dyn Fn()); 3] = [
+        ("an unknown key", &break_conf_d),
+        ("a file that cannot be read", &break_main),
+        ("somebody else may write it", &open_conf_d),
+    ];
+    for (number, (deed, breaks)) in deeds.into_iter().enumerate() {
+        breaks();
+        assert_eq!(guard().await.exit, 78, "{deed}");
+        daemon.measures(RELOADED, &[], 0.0).await;
+        stage.home.set("broken", "");
+        stage.home.write("sso-certd.toml", &good, 0o644);
+        stage.home.make_directory("conf.d");
+        let ran = guard().await;
+        assert_eq!((ran.exit, &*ran.err), (0, ""), "{deed}: {ran:?}");
+        daemon.measures(RELOADED, &[], 0.0).await;
+        daemon.signal(Signal::HUP);
+        daemon.measures(RELOADED, &[], 1.0).await;
+        daemon
+            .has_compared_anew(u32::try_from(number).unwrap() + 2)
+            .await;
+    }
+    let line = daemon.logged("Not reloaded, the old configuration").await;
+    assert!(line.contains("check-config refused it"), "{line}");
+    // Where no daemon runs there is nobody to tell.
+    assert_eq!(daemon.stop().await, 0);
+    break_conf_d();
+    let ran = guard().await;
+    assert_eq!(ran.exit, 78, "{ran:?}");
+    assert!(!ran.err.contains("was not told"), "{ran:?}");
 }

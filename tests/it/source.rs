@@ -93,7 +93,7 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
     for said in [
         "\n  ! ends in 20 d; expiry.warn is 60 d\n".to_owned(),
         format!(
-            "{} is writable by everyone (0666)\n    help: chmod o-w {}\n",
+            "{} is writable by everyone (0666)\n    help: chmod go-w {}\n",
             paths[1], paths[1]
         ),
     ] {
@@ -196,7 +196,7 @@ async fn of_a_directory_that_others_can_write_the_start_says_what_check_config_s
     let daemon = stage.start().await;
     let log = daemon.logged(&remark).await;
     assert!(
-        log.contains(&format!("chmod o-w {}", directory.display())),
+        log.contains(&format!("chmod go-w {}", directory.display())),
         "{log}"
     );
     daemon.signal(Signal::HUP);

@@ -216,6 +216,19 @@ impl Answer {
         Self::error(status, None, message, behaviour)
     }
 
+    /// An integration under the id of another one; anything else as it is.
+    #[must_use]
+    pub fn as_other_integration(mut self) -> Self {
+        if let Ok(Value::Object(mut fields)) = serde_json::from_slice(&self.body)
+            && fields.contains_key("entity_id")
+        {
+            let other = "00000000-0000-4000-8000-000000000000";
+            fields.insert("id".to_owned(), other.into());
+            self.body = Value::Object(fields).to_string().into_bytes();
+        }
+        self
+    }
+
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));

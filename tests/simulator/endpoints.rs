@@ -22,19 +22,22 @@ pub enum Operation {
     Update,
     Delete,
     Integrations,
+    /// One integration by its id.
+    Integration,
     Scopes,
     /// Something that is no part of this API.
     Unknown,
 }
 
 impl Operation {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::List,
         Self::Create,
         Self::Read,
         Self::Update,
         Self::Delete,
         Self::Integrations,
+        Self::Integration,
         Self::Scopes,
         Self::Unknown,
     ];
@@ -50,7 +53,9 @@ impl Operation {
     /// The scope a key needs for it.
     pub fn scope(self) -> Option<&'static str> {
         match self {
-            Self::List | Self::Read | Self::Integrations => Some("sso.settings.read"),
+            Self::List | Self::Read | Self::Integrations | Self::Integration => {
+                Some("sso.settings.read")
+            }
             Self::Create => Some("sso.settings.create"),
             Self::Update => Some("sso.settings.update"),
             Self::Delete => Some("sso.settings.delete"),
@@ -69,6 +74,7 @@ impl fmt::Display for Operation {
             Self::Update => "update",
             Self::Delete => "delete",
             Self::Integrations => "integrations",
+            Self::Integration => "integration",
             Self::Scopes => "scopes",
             Self::Unknown => "unknown",
         })
@@ -91,6 +97,7 @@ impl Target {
         let (operation, id) = match (method, segments.as_slice()) {
             ("GET", ["v3", "scopes"]) => (Operation::Scopes, None),
             ("GET", ["v3", "sso", "integrations"]) => (Operation::Integrations, None),
+            ("GET", ["v3", "sso", "integrations", id]) => (Operation::Integration, Some(*id)),
             ("GET", ["v3", "sso", "integrations", id, "certificates"]) => {
                 (Operation::List, Some(*id))
             }
@@ -206,6 +213,7 @@ pub fn decide(
             let all = all.map(|it| integration_json(it, target.with_completed));
             (Answer::json(200, &all.collect()), None)
         }
+        Operation::Integration => integration(scene, target),
         Operation::List => list(scene, target),
         Operation::Create => create(scene, body),
         Operation::Read | Operation::Update | Operation::Delete => {
@@ -232,6 +240,18 @@ pub fn find<'a>(rows: &'a Rows, id: &str) -> Option<&'a Row> {
     match id.parse() {
         Ok(number) => rows.get(number),
         Err(_) => rows.all().find(|row| slug(row.id) == id),
+    }
+}
+
+fn integration(scene: &Scene<'_>, target: &Target) -> Decision {
+    let id = target.id.as_deref().unwrap_or_default();
+    let mut all = scene.account.integrations.iter();
+    match all.find(|it| it.id == id) {
+        Some(found) => {
+            let json = integration_json(found, target.with_completed);
+            (Answer::json(200, &json), None)
+        }
+        None => refused(scene, 404, None, "integration not found"),
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Reply {
     InvalidJson,
     /// The usual head, half of the body, then the end of the connection.
     CutBody,
+    /// An integration under the id of another one; other operations get the usual answer.
+    OtherIntegration,
     /// A list that lies; other operations get the usual answer.
     List(ListTrick),
     /// The end of the connection, without a byte.
@@ -168,6 +170,7 @@ impl Fault {
             ("list-doubled", Self::list(ListTrick::Doubled)),
             ("list-undecodable", Self::list(ListTrick::UndecodableRow)),
             ("list-foreign", Self::list(ListTrick::ForeignRow)),
+            ("other-integration", Self::reply(Reply::OtherIntegration)),
         ]
     }
 }
@@ -199,6 +202,7 @@ impl fmt::Display for Fault {
             Reply::HtmlBody => f.write_str("a web page"),
             Reply::InvalidJson => f.write_str("invalid JSON"),
             Reply::CutBody => f.write_str("cut in the body"),
+            Reply::OtherIntegration => f.write_str("another integration"),
             Reply::List(trick) => write!(f, "list: {trick:?}"),
             Reply::Close => f.write_str("connection closed"),
             Reply::Reset => f.write_str("connection reset"),

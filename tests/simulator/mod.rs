@@ -10,6 +10,7 @@
 //! | `GET /v3/sso/certificates/{id}` | `sso.settings.read` | 200, the certificate |
 //! | `PATCH /v3/sso/certificates/{id}` | `sso.settings.update` | 200, the certificate |
 //! | `DELETE /v3/sso/certificates/{id}` | `sso.settings.delete` | 200, the deleted certificate |
+//! | `GET /v3/sso/integrations/{id}` | `sso.settings.read` | 200, the integration |
 //! | `GET /v3/sso/integrations?si=true` | `sso.settings.read` | 200, a bare array |
 //! | `GET /v3/scopes` | none | 200, the key's own scopes |
 //!

@@ -301,7 +301,12 @@ async fn respond(
             break_off.send((verdict.answer, reply)).await.ok();
             return std::future::pending().await;
         }
-        Reply::Usual | Reply::EmptyBody | Reply::HtmlBody | Reply::InvalidJson | Reply::List(_) => {
+        Reply::Usual
+        | Reply::EmptyBody
+        | Reply::HtmlBody
+        | Reply::InvalidJson
+        | Reply::OtherIntegration
+        | Reply::List(_) => {
             if let Some(committed) = committed {
                 // It only fails when the simulator ends.
                 committed.await.ok();

@@ -261,7 +261,7 @@ impl World {
         let Asked { target, body, .. } = asked;
         let account = slot.and_then(|(account, _)| self.accounts.get(account));
         let (row, listed) = match (target.operation, target.id.as_deref()) {
-            (Operation::List, integration) => (None, integration),
+            (Operation::List | Operation::Integration, integration) => (None, integration),
             (_, Some(id)) => (endpoints::find(&self.rows, id), None),
             (_, None) => (None, None),
         };
@@ -402,6 +402,7 @@ impl World {
                 status: 200,
                 ..usual
             },
+            Reply::OtherIntegration => usual.as_other_integration(),
             Reply::InvalidJson => {
                 let mut it = usual;
                 it.body.pop();

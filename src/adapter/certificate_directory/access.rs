@@ -1,13 +1,18 @@
 //! Who could change a file: the owner, mode and ACL of everything its path goes through.
 
-use std::collections::{BTreeSet, HashMap};
+mod acl;
+mod trusted;
+
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{Gid, Group, User};
-use thiserror::Error;
+use nix::unistd::{Gid, Group};
 
+use self::acl::{Acl, Writer};
+use self::trusted::Subject;
+pub use self::trusted::{CONFIG_GROUPS, CONFIG_OWNERS, Trusted, UnknownName};
 use super::file::{Stamp, word};
 use crate::adapter::users::user_name;
 use crate::domain::text::printable_path;
@@ -19,62 +24,9 @@ const LINKS_LIMIT: usize = 40;
 const STICKY: u32 = 0o1000;
 const GROUP_WRITE: u32 = 0o020;
 const OTHER_WRITE: u32 = 0o002;
-
-/// Who may write certificate files: root, the daemon, and who the configuration names.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trusted {
-    owners: BTreeSet<u32>,
-    groups: BTreeSet<u32>,
-}
-
-/// A name in the configuration that this machine does not know.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum UnknownName {
-    /// A user.
-    #[error("`allowed_owners` names the user `{0}`, which is not known here")]
-    Owner(String),
-    /// A group.
-    #[error("`allowed_groups` names the group `{0}`, which is not known here")]
-    Group(String),
-}
-
-impl Trusted {
-    /// Looks names up; numbers are taken as they are.
-    ///
-    /// # Errors
-    /// A name that is not known, or that could not be looked up.
-    pub fn resolve(owners: &[String], groups: &[String]) -> Result<Self, UnknownName> {
-        let mut trusted = Self {
-            owners: BTreeSet::from([0, rustix::process::geteuid().as_raw()]),
-            groups: BTreeSet::new(),
-        };
-        for name in owners {
-            let by_name = || {
-                User::from_name(name)
-                    .ok()
-                    .flatten()
-                    .map(|it| it.uid.as_raw())
-            };
-            let id = name.parse().ok().or_else(by_name);
-            trusted
-                .owners
-                .insert(id.ok_or_else(|| UnknownName::Owner(name.clone()))?);
-        }
-        for name in groups {
-            let by_name = || {
-                Group::from_name(name)
-                    .ok()
-                    .flatten()
-                    .map(|it| it.gid.as_raw())
-            };
-            let id = name.parse().ok().or_else(by_name);
-            trusted
-                .groups
-                .insert(id.ok_or_else(|| UnknownName::Group(name.clone()))?);
-        }
-        Ok(trusted)
-    }
-}
+/// Whoever may not search a directory reaches nothing below it, whatever its mode says of reading. Where an ACL names
+/// others, the group's bits are its mask: the most that any of them may.
+const OTHERS_SEARCH: u32 = 0o011;
 
 /// Judges paths during one look: what many of them share is looked at once.
 #[derive(Debug)]
@@ -82,6 +34,20 @@ pub struct PathJudge {
     trusted: Trusted,
     steps: HashMap<PathBuf, Step>,
     owners: HashMap<u32, String>,
+    /// Directories that only trusted owners may enter: below them nobody else changes anything.
+    private: HashSet<PathBuf>,
+    remarks: Vec<GroupRemark>,
+}
+
+/// What a group may write that is tolerated: fit for use, and worth knowing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupRemark {
+    /// What.
+    pub path: PathBuf,
+    /// Its mode, without the kind.
+    pub mode: u32,
+    /// The group.
+    pub gid: u32,
 }
 
 /// What stands at a path whose directories are resolved.
@@ -99,7 +65,14 @@ impl PathJudge {
             trusted: trusted.clone(),
             steps: HashMap::new(),
             owners: HashMap::new(),
+            private: HashSet::new(),
+            remarks: Vec::new(),
         }
+    }
+
+    /// What was tolerated so far, in the order in which it was met.
+    pub fn remarks(&self) -> &[GroupRemark] {
+        &self.remarks
     }
 
     /// Judges a file or directory and everything above it; links are followed and judged where they lead.
@@ -180,33 +153,84 @@ impl PathJudge {
         step
     }
 
-    fn look_at(&self, path: &Path) -> Step {
+    fn look_at(&mut self, path: &Path) -> Step {
         let metadata = match std::fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
             Err(error) => return Step::Unreachable(unreachable(path, &error)),
         };
+        let is_sheltered = self.is_sheltered(path);
         if metadata.is_symlink() {
+            let verdict = if is_sheltered {
+                Ok(())
+            } else {
+                self.owner_is_trusted(path, metadata.uid(), None)
+            };
             return match std::fs::read_link(path) {
-                Ok(target) => Step::Link(target, self.owner_is_trusted(path, metadata.uid(), None)),
+                Ok(target) => Step::Link(target, verdict),
                 Err(error) => Step::Unreachable(unreachable(path, &error)),
             };
         }
         let stamp = Stamp::of(&metadata);
-        let verdict = self.judge_step(path, &stamp);
+        let verdict = if is_sheltered {
+            Ok(())
+        } else {
+            self.judge_step(path, &stamp)
+        };
         Step::Other(stamp, verdict)
     }
 
-    fn judge_step(&self, path: &Path, stamp: &Stamp) -> Result<(), Refusal> {
+    /// Whether a directory above lets only trusted owners in. Every one of them was judged before.
+    fn is_sheltered(&self, path: &Path) -> bool {
+        let mut above = path.ancestors().skip(1);
+        above.any(|directory| self.private.contains(directory))
+    }
+
+    fn judge_step(&mut self, path: &Path, stamp: &Stamp) -> Result<(), Refusal> {
         // In such a directory everybody may create files, and only their owners may replace them.
         let is_shared_safely = stamp.is_directory() && stamp.mode & STICKY != 0 && stamp.uid == 0;
         if is_shared_safely {
             return Ok(());
         }
         self.owner_is_trusted(path, stamp.uid, Some(stamp.mode))?;
-        if let Some(acl) = Acl::of(path) {
-            return self.acl_is_safe(path, stamp, &acl);
+        let writers = Acl::of(path).map(|acl| acl.writers);
+        match &writers {
+            Some(writers) => self.acl_is_safe(path, stamp, writers)?,
+            None => self.mode_is_safe(path, stamp)?,
         }
-        self.mode_is_safe(path, stamp)
+        if self.trusted.subject == Subject::Configuration {
+            self.note_shelter(path, stamp);
+            self.note_groups(path, stamp, writers.as_deref());
+        }
+        Ok(())
+    }
+
+    fn note_shelter(&mut self, path: &Path, stamp: &Stamp) {
+        if stamp.is_directory() && stamp.mode & OTHERS_SEARCH == 0 {
+            self.private.insert(path.to_owned());
+        }
+    }
+
+    fn note_groups(&mut self, path: &Path, stamp: &Stamp, writers: Option<&[Writer]>) {
+        let by_mode = [Writer::OwningGroup];
+        let by_mode = if stamp.mode & GROUP_WRITE == 0 {
+            &[]
+        } else {
+            by_mode.as_slice()
+        };
+        for writer in writers.unwrap_or(by_mode) {
+            let gid = match writer {
+                Writer::OwningGroup => stamp.gid,
+                Writer::Group(gid) => *gid,
+                Writer::User(_) | Writer::Everyone | Writer::Unknown => continue,
+            };
+            if !self.trusted.groups.contains(&gid) {
+                self.remarks.push(GroupRemark {
+                    path: path.to_owned(),
+                    mode: stamp.mode,
+                    gid,
+                });
+            }
+        }
     }
 
     /// `mode` is none for a symbolic link, which has none.
@@ -220,34 +244,50 @@ impl PathJudge {
             None => ("a symbolic link".to_owned(), "chown -h root"),
         };
         let found = format!("owner {name} (uid {uid}) may change {shown} ({mode})");
-        Err(unsafe_permissions(found).help(format!(
-            "{chown} {}, or allowed_owners = [\"{name}\"] in [integrations.NAME]",
-            quoted(path)
-        )))
+        let allow = match self.trusted.subject {
+            Subject::Certificates => {
+                format!("allowed_owners = [\"{name}\"] in [integrations.NAME]")
+            }
+            Subject::Configuration => format!("{CONFIG_OWNERS}={name} in the unit's environment"),
+        };
+        Err(unsafe_permissions(found).help(format!("{chown} {}, or {allow}", quoted(path))))
     }
 
     fn mode_is_safe(&self, path: &Path, stamp: &Stamp) -> Result<(), Refusal> {
         let shown = printable_path(path);
+        let is_groups = stamp.mode & GROUP_WRITE != 0 && !self.trusted.group_may_write(stamp.gid);
         if stamp.mode & OTHER_WRITE != 0 {
             let found = format!("{shown} is writable by everyone ({:04o})", stamp.mode);
-            return Err(unsafe_permissions(found).help(format!("chmod o-w {}", quoted(path))));
+            let whose = if is_groups { "go-w" } else { "o-w" };
+            let refusal = unsafe_permissions(found).help(format!("chmod {whose} {}", quoted(path)));
+            return Err(if is_kubernetes_volume(path) {
+                refusal.help("in Kubernetes: a projected volume instead of a ConfigMap's own")
+            } else {
+                refusal
+            });
         }
-        if stamp.mode & GROUP_WRITE != 0 && !self.trusted.groups.contains(&stamp.gid) {
+        if is_groups {
             let group = group_name(stamp.gid);
             let found = format!("{shown} is writable by group {group} ({:04o})", stamp.mode);
-            return Err(unsafe_permissions(found).help(format!(
-                "chmod g-w {}, or allowed_groups = [\"{group}\"] in [integrations.NAME]",
-                quoted(path)
-            )));
+            let allow = match self.trusted.subject {
+                Subject::Certificates => {
+                    format!("allowed_groups = [\"{group}\"] in [integrations.NAME]")
+                }
+                Subject::Configuration => {
+                    format!("{CONFIG_GROUPS}={group} in the unit's environment")
+                }
+            };
+            let help = format!("chmod g-w {}, or {allow}", quoted(path));
+            return Err(unsafe_permissions(found).help(help));
         }
         Ok(())
     }
 
-    fn acl_is_safe(&self, path: &Path, stamp: &Stamp, acl: &Acl) -> Result<(), Refusal> {
-        let is_safe = acl.writers.iter().all(|it| match it {
+    fn acl_is_safe(&self, path: &Path, stamp: &Stamp, writers: &[Writer]) -> Result<(), Refusal> {
+        let is_safe = writers.iter().all(|writer| match writer {
             Writer::User(uid) => self.trusted.owners.contains(uid),
-            Writer::Group(gid) => self.trusted.groups.contains(gid),
-            Writer::OwningGroup => self.trusted.groups.contains(&stamp.gid),
+            Writer::Group(gid) => self.trusted.group_may_write(*gid),
+            Writer::OwningGroup => self.trusted.group_may_write(stamp.gid),
             Writer::Everyone | Writer::Unknown => false,
         });
         if is_safe {
@@ -263,71 +303,13 @@ impl PathJudge {
     }
 }
 
-/// The entries of a POSIX ACL that give write access, the owner's aside (`acl_access` in `linux/posix_acl_xattr.h`).
-struct Acl {
-    writers: Vec<Writer>,
-}
-
-enum Writer {
-    User(u32),
-    Group(u32),
-    OwningGroup,
-    Everyone,
-    Unknown,
-}
-
-impl Acl {
-    /// The ACL of a path; none if it has only a mode.
-    fn of(path: &Path) -> Option<Self> {
-        // A longer one is judged by the mode, whose group bits then are the mask: the most that any entry gives.
-        let mut bytes = vec![0; 4096];
-        let length = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut bytes).ok()?;
-        bytes.get(..length).map(Self::parse)
-    }
-
-    fn parse(bytes: &[u8]) -> Self {
-        const WRITE: u16 = 2;
-        const MASK: u16 = 0x10;
-        let entries: Vec<(u16, u16, u32)> = bytes
-            .get(4..)
-            .unwrap_or_default()
-            .chunks(8)
-            .map(entry)
-            .collect();
-        // The mask limits every entry but the owner's and everyone's.
-        let masked = entries
-            .iter()
-            .any(|(tag, allowed, _)| *tag == MASK && allowed & WRITE == 0);
-        let writers = entries
-            .into_iter()
-            .filter(|(_, allowed, _)| allowed & WRITE != 0)
-            .filter_map(|(tag, _, id)| match tag {
-                0x01 | MASK => None,
-                0x02 => (!masked).then_some(Writer::User(id)),
-                0x04 => (!masked).then_some(Writer::OwningGroup),
-                0x08 => (!masked).then_some(Writer::Group(id)),
-                0x20 => Some(Writer::Everyone),
-                _ => Some(Writer::Unknown),
-            })
-            .collect();
-        Self { writers }
-    }
-}
-
-/// Tag, permissions and id; a cut entry is an unknown one that may write.
-fn entry(bytes: &[u8]) -> (u16, u16, u32) {
-    match bytes {
-        [t0, t1, p0, p1, i0, i1, i2, i3] => (
-            u16::from_le_bytes([*t0, *t1]),
-            u16::from_le_bytes([*p0, *p1]),
-            u32::from_le_bytes([*i0, *i1, *i2, *i3]),
-        ),
-        _ => (u16::MAX, u16::MAX, u32::MAX),
-    }
+/// Whether the kubelet fills this directory. A `ConfigMap`'s is 0777 without the sticky bit, and its mode cannot be set.
+fn is_kubernetes_volume(path: &Path) -> bool {
+    path.join("..data").is_symlink()
 }
 
 /// The name of a group, or the number.
-pub(super) fn group_name(gid: u32) -> String {
+pub fn group_name(gid: u32) -> String {
     let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
     group.map_or_else(|| gid.to_string(), |it| it.name)
 }
@@ -347,7 +329,7 @@ fn steps_of(path: &Path) -> Vec<OsString> {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = printable_path(path);
     let is_plain = text
         .bytes()
@@ -373,47 +355,6 @@ fn unsafe_permissions(found: String) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    impl Trusted {
-        /// Trust in nobody else, not even in the user who runs the tests.
-        pub(crate) fn only_root() -> Self {
-            Self {
-                owners: BTreeSet::from([0]),
-                groups: BTreeSet::new(),
-            }
-        }
-    }
-
-    fn writers(entries: &[(u16, u16)]) -> usize {
-        let mut bytes = vec![2, 0, 0, 0];
-        for (tag, allowed) in entries {
-            bytes.extend(tag.to_le_bytes());
-            bytes.extend(allowed.to_le_bytes());
-            bytes.extend(1000_u32.to_le_bytes());
-        }
-        Acl::parse(&bytes).writers.len()
-    }
-
-    #[test]
-    fn the_mask_limits_named_users_and_groups() {
-        let (owner, user, owning_group, group, mask, everyone) = (1, 2, 4, 8, 0x10, 0x20);
-        assert_eq!(writers(&[(owner, 7), (owning_group, 5), (everyone, 5)]), 0);
-        assert_eq!(writers(&[(user, 6)]), 1);
-        assert_eq!(
-            writers(&[(user, 6), (group, 2), (owning_group, 2), (mask, 7)]),
-            3
-        );
-        assert_eq!(
-            writers(&[(user, 6), (group, 2), (owning_group, 2), (mask, 5)]),
-            0
-        );
-        assert_eq!(writers(&[(everyone, 2), (mask, 0)]), 1);
-        assert_eq!(
-            Acl::parse(&[2, 0, 0, 0, 1]).writers.len(),
-            1,
-            "cut: nobody knows"
-        );
-    }
 
     #[test]
     fn a_path_is_quoted_where_a_shell_needs_it() {

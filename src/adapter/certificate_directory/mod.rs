@@ -22,7 +22,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-pub use access::{PathJudge, Trusted, UnknownName};
+pub use access::{
+    CONFIG_GROUPS, CONFIG_OWNERS, GroupRemark, PathJudge, Trusted, UnknownName, group_name, quoted,
+};
 use file::{Content, Opened, Reader, Stamp};
 pub use inspect::{InspectError, inspect_directory, inspect_file};
 use names::Patterns;

@@ -567,7 +567,7 @@ fn a_file_that_others_could_write_is_refused() {
         Reason::UnsafePermissions,
         "is writable by everyone (0666)",
     );
-    assert_eq!(refusal.help, [format!("chmod o-w {}", path.display())]);
+    assert_eq!(refusal.help, [format!("chmod go-w {}", path.display())]);
     chmod(&path, 0o664);
     let refusal = refused(
         &mut directory,
@@ -598,7 +598,7 @@ fn a_group_may_be_allowed_by_number_or_name() {
     write(&path, &pem("okta"));
     chmod(&path, 0o664);
     let group = fs::metadata(&path).unwrap().gid();
-    for name in [group.to_string(), access::group_name(group)] {
+    for name in [group.to_string(), group_name(group)] {
         let mut settings = settings(temporary.path());
         settings.allowed_groups = vec![name];
         let mut directory = CertificateDirectory::new(settings, judge_file).unwrap();
@@ -669,7 +669,7 @@ fn a_shared_directory_is_watched_if_it_is_roots_and_sticky_and_its_files_are_sti
     chmod(watched, 0o777);
     let words = "is writable by everyone (0777)";
     let refusal = refused(&mut directory, Reason::UnsafePermissions, words);
-    assert_eq!(refusal.help, [format!("chmod o-w {}", watched.display())]);
+    assert_eq!(refusal.help, [format!("chmod go-w {}", watched.display())]);
     assert_eq!(directory.judge_path(), Err(refusal));
 }
 

@@ -141,7 +141,6 @@ impl Columns {
         self.put_moment("last_post", belief.last_post.as_ref());
         if let Some(rejection) = &belief.rejection {
             self.put_moment("rejected", Some(&rejection.at));
-            self.put("rejected_stamp", rejection.stamp.clone());
         }
         self.put_moment("new_key", belief.new_key.as_ref());
         self.put_moment("trusted", belief.trusted_since.as_ref());
@@ -200,11 +199,6 @@ fn belief(
         ("gone", Some(since), Some(credit)) => InSource::Gone { since, credit },
         _ => return Err(damaged("nobody knows the source")),
     };
-    let rejection = match (moment(row, "rejected")?, row.get("rejected_stamp")?) {
-        (Some(at), Some(stamp)) => Some(Rejection { at, stamp }),
-        (None, None) => None,
-        _ => return Err(damaged("half the rejection is missing")),
-    };
     let word = match row.get::<_, Option<String>>("word")?.as_deref() {
         None => None,
         Some(text) => Some(parse_word(text).ok_or_else(|| damaged("nobody knows the word"))?),
@@ -232,7 +226,7 @@ fn belief(
         missing: moment(row, "missing")?,
         posts: row.get("posts")?,
         last_post: moment(row, "last_post")?,
-        rejection,
+        rejection: moment(row, "rejected")?.map(|at| Rejection { at }),
         new_key: moment(row, "new_key")?,
         trusted_since: moment(row, "trusted")?,
         trusted_for: credit(row, "trusted")?,

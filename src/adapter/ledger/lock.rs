@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::{LedgerError, Obstacle};
 
 /// The file's name. It stays when the instance ends; only the lock on it says something.
-const FILE: &str = "lock";
+pub(super) const FILE: &str = "lock";
 
 /// How often to ask again when only a command that looks at the lock is in the way, and how long to wait each time. It looks
 /// for microseconds, unless a busy machine stops it in the middle.

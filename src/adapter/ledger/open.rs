@@ -11,11 +11,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use super::error::{Fault, LedgerError, Obstacle};
-use super::lock::InstanceLock;
+use super::lock::{self, InstanceLock};
 use super::{Ledger, ReadCertificate, schema};
 
 /// The file's name in the state directory.
 const FILE: &str = "ledger.sqlite";
+
+/// What SQLite adds to it for the files that it keeps beside.
+const BESIDE: [&str; 3] = ["-journal", "-shm", "-wal"];
 
 /// How long to wait for another program that writes, such as a person's `sqlite3`.
 const BUSY: Duration = Duration::from_secs(2);
@@ -24,6 +27,15 @@ const BUSY: Duration = Duration::from_secs(2);
 const LOG_SIZE: i64 = 4 << 20;
 
 impl Ledger {
+    /// Every file that a ledger in this directory can have, whether or not it is there.
+    pub fn files(directory: &Path) -> Vec<PathBuf> {
+        let beside = BESIDE.iter().map(|suffix| format!("{FILE}{suffix}"));
+        let names = [FILE.to_owned(), lock::FILE.to_owned()]
+            .into_iter()
+            .chain(beside);
+        names.map(|name| directory.join(name)).collect()
+    }
+
     /// Opens the ledger of this directory and keeps everybody else out. Directory and ledger are made if there are
     /// none; an older ledger is brought up to date.
     ///

@@ -219,7 +219,7 @@ fn orders() -> impl Strategy<Value = Order> {
 
 fn beliefs() -> impl Strategy<Value = Belief> {
     let moment = || proptest::option::of(moments());
-    let rejection = (moments(), ".*").prop_map(|(at, stamp)| Rejection { at, stamp });
+    let rejection = moments().prop_map(|at| Rejection { at });
     let word = prop_oneof![
         Just(Word::Approved),
         Just(Word::Denied),
@@ -635,7 +635,7 @@ fn values_that_cannot_be_are_damage_not_guesses() {
         "UPDATE beliefs SET certificate_id = '../1'",
         "UPDATE beliefs SET source = 'present'",
         "UPDATE beliefs SET posts = -1",
-        "UPDATE beliefs SET rejected_stamp = 'x'",
+        "UPDATE beliefs SET rejected_boot_id = 'x'",
     ] {
         let (_directory, ledger) = ledger_with(&intent(0));
         ledger.connection.execute_batch(change).unwrap();

@@ -73,6 +73,15 @@ pub enum ReadAnswer {
     NotThere,
 }
 
+/// Whether an integration is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IntegrationAnswer {
+    /// A 2xx that names it.
+    There,
+    /// A 404.
+    NotThere,
+}
+
 impl SendGrid {
     /// A client for one account. Reads the CA file and the proxy's credentials; connects to nothing.
     ///
@@ -136,6 +145,27 @@ impl SendGrid {
         }) = answer.result
         {
             answer.result = Ok(ReadAnswer::NotThere);
+        }
+        answer
+    }
+
+    /// Whether an integration is there. An answer that names another one is no answer.
+    /// <https://www.twilio.com/docs/sendgrid/api-reference/single-sign-on-settings/get-an-sso-integration>
+    pub async fn read_integration(&self, integration: IntegrationId) -> Answer<IntegrationAnswer> {
+        let path = format!("/v3/sso/integrations/{integration}");
+        let doing = Doing::ReadIntegration(integration);
+        let mut answer = self
+            .call(doing, Method::GET, &path, None, |body| {
+                let found = wire::integration(body)?;
+                (found == integration).then_some(IntegrationAnswer::There)
+            })
+            .await;
+        if let Err(CallError {
+            failure: Failure::NotFound,
+            ..
+        }) = answer.result
+        {
+            answer.result = Ok(IntegrationAnswer::NotThere);
         }
         answer
     }

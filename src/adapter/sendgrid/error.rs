@@ -28,6 +28,8 @@ pub enum Doing {
     Create(IntegrationId),
     /// One certificate of an integration.
     Read(IntegrationId, CertificateId),
+    /// An integration.
+    ReadIntegration(IntegrationId),
     /// Enabling or disabling one.
     Update(IntegrationId, CertificateId),
     /// Deleting one.
@@ -44,7 +46,7 @@ impl Doing {
         let (operation, integration) = match self {
             Self::List(id) => (Operation::List, Some(*id)),
             Self::Create(id) => (Operation::Create, Some(*id)),
-            Self::Read(id, _) => (Operation::Read, Some(*id)),
+            Self::Read(id, _) | Self::ReadIntegration(id) => (Operation::Read, Some(*id)),
             Self::Update(id, _) => (Operation::Update, Some(*id)),
             Self::Delete(id, _) => (Operation::Delete, Some(*id)),
             Self::Integrations => (Operation::Integrations, None),
@@ -68,6 +70,7 @@ impl fmt::Display for Doing {
                 write!(f, "upload a certificate to integration {integration}")
             }
             Self::Read(_, id) => write!(f, "read certificate {id}"),
+            Self::ReadIntegration(id) => write!(f, "read integration {id}"),
             Self::Update(_, id) => write!(f, "change certificate {id}"),
             Self::Delete(_, id) => write!(f, "delete certificate {id}"),
             Self::Integrations => f.write_str("list the integrations"),

@@ -15,7 +15,7 @@ mod wire;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use client::{Answer, Observed, ReadAnswer, SendGrid, Written};
+pub use client::{Answer, IntegrationAnswer, Observed, ReadAnswer, SendGrid, Written};
 pub use error::{CallError, Code, Doing, Failure, Lost, TlsProblem, Unsent};
 pub use key::{ApiKey, FoundKey, KeyError, KeyProblem, KeyReader, KeySource, KeyWarning};
 pub use roots::RootsError;

@@ -103,6 +103,17 @@ pub(super) fn integrations(body: &[u8]) -> Option<Vec<RemoteIntegration>> {
     Some(integrations.collect())
 }
 
+/// The id of the integration that an answer consists of; none if the body is no JSON object with one.
+pub(super) fn integration(body: &[u8]) -> Option<IntegrationId> {
+    #[derive(Deserialize)]
+    struct RawIntegration<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    let raw: RawIntegration<'_> = serde_json::from_slice(body).ok()?;
+    IntegrationId::parse(&text(raw.id)?).ok()
+}
+
 /// What a key may do; none if the body is not `{"scopes": ["…"]}`.
 pub(super) fn scopes(body: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]

@@ -44,7 +44,6 @@ impl<H: Hands> Course<'_, H> {
             certificate,
             evidence,
             is_new_key,
-            stamp,
         } = action
         else {
             return Step::NotMade(None);
@@ -71,12 +70,7 @@ impl<H: Hands> Course<'_, H> {
         let (outcome, word) = outcome_of(&answer);
         self.hands.note(action, word, answer.result.as_ref().err());
         let mut book = self.book.clone();
-        let entries = book.record(
-            certificate.fingerprint(),
-            &outcome,
-            stamp,
-            &self.hands.now(),
-        );
+        let entries = book.record(certificate.fingerprint(), &outcome, &self.hands.now());
         if let Err(halt) = self.store(book, entries).await {
             return Step::Made(Next::Stop(Some(halt)));
         }
@@ -255,7 +249,6 @@ mod tests {
             certificate: certificate("a", "k", 1),
             evidence: Evidence::Source,
             is_new_key: true,
-            stamp: String::new(),
         };
         assert_eq!(in_words(&[upload.clone(), upload]), "2 to upload");
         assert_eq!(in_words(&[]), "");

@@ -201,7 +201,7 @@ fn one_odd_certificate_does_not_stop_the_others_of_its_file() {
         let file = format!("{}{}", canonical_pem(&good), canonical_pem(&fault));
         let accepted = accepted(file);
         assert_eq!(accepted.certificates[0].der(), good);
-        assert_eq!(accepted.refused[0].reason, Reason::NotDer);
+        assert_eq!(accepted.refused[0].refusal.reason, Reason::NotDer);
     }
     let weak = Shape {
         key: forge::rsa_info(&(BigUint::from(1_u8) << 1023_u32), 65_537),

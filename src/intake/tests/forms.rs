@@ -56,7 +56,7 @@ fn an_odd_member_of_a_bundle_stops_no_other() {
     let good = der("idp");
     let accepted = accepted(forge::pkcs7(&[&odd.der(), &good], &[], &[]));
     assert_eq!(accepted.certificates[0].der(), good);
-    assert!(accepted.refused[0].found.contains("serial"));
+    assert!(accepted.refused[0].refusal.found.contains("serial"));
 }
 
 #[test]

@@ -127,13 +127,11 @@ pub enum InSource {
     },
 }
 
-/// A 400.
+/// A 400. It concerns the certificate, in whichever file it lies.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejection {
     /// When.
     pub at: Moment,
-    /// The version of the files that asked for it; another version lifts the hold.
-    pub stamp: String,
 }
 
 /// What a certificate waits for, since when.

@@ -48,7 +48,6 @@ impl Book {
         &mut self,
         fingerprint: Fingerprint,
         outcome: &PostOutcome,
-        stamp: &str,
         now: &Moment,
     ) -> Vec<Entry> {
         self.is_sending = false;
@@ -78,10 +77,7 @@ impl Book {
             }
             PostOutcome::Rejected(why) => {
                 belief.withdraw();
-                belief.rejection = Some(Rejection {
-                    at: now.clone(),
-                    stamp: stamp.to_owned(),
-                });
+                belief.rejection = Some(Rejection { at: now.clone() });
                 vec![entry(What::Rejected, why.clone())]
             }
         }

@@ -10,7 +10,10 @@ use crate::domain::Timestamp;
 ///
 /// SendGrid's documents disagree about which of the two it is: its rate limit page and its Ruby client say epoch, one
 /// description of the API says seconds until the window ends.
-const EPOCHS_FROM: u64 = 10_000_000;
+const EPOCHS_FROM: i64 = 10_000_000;
+
+/// From here on it is milliseconds since 1970: as seconds that is the year 5138, as milliseconds it was March 1973.
+const MILLIS_FROM: i64 = 100_000_000_000;
 
 /// The headers of one answer that the gate reads, as they came. Empty if there was no answer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -19,9 +22,9 @@ pub struct RateHeaders {
     pub limit: Option<String>,
     /// `X-RateLimit-Remaining`: requests left in this window.
     pub remaining: Option<String>,
-    /// `X-RateLimit-Reset`: when the window ends, as epoch or as delta.
+    /// `X-RateLimit-Reset`: when the window ends, as delta, or as epoch in seconds or milliseconds.
     pub reset: Option<String>,
-    /// `Retry-After` (RFC 9110, 10.2.3): seconds or a date.
+    /// `Retry-After` (RFC 9110, 10.2.3): seconds or a date; and, against it, an epoch as in `X-RateLimit-Reset`.
     pub retry_after: Option<String>,
     /// `Date` (RFC 9110, 6.6.1).
     pub date: Option<String>,
@@ -47,7 +50,7 @@ impl ServerWord {
                 .reset
                 .as_deref()
                 .and_then(whole_number)
-                .and_then(|it| reset_in_secs(it, server_now)),
+                .and_then(|it| secs_until(it, server_now)),
             retry_after: headers
                 .retry_after
                 .as_deref()
@@ -86,20 +89,26 @@ pub(super) fn http_date(raw: &str) -> Option<Timestamp> {
         .map(|it| Timestamp::from_secs(it.timestamp()))
 }
 
-fn reset_in_secs(value: u64, server_now: Timestamp) -> Option<i64> {
-    let value_secs = i64::try_from(value).ok()?;
-    if value < EPOCHS_FROM {
-        Some(value_secs)
-    } else {
-        Some(value_secs.saturating_sub(server_now.as_secs()))
-    }
+/// Seconds until the time that a number means; negative if that is past.
+fn secs_until(value: u64, server_now: Timestamp) -> Option<i64> {
+    let value = i64::try_from(value).ok()?;
+    let epoch_secs = match value {
+        ..EPOCHS_FROM => return Some(value),
+        EPOCHS_FROM..MILLIS_FROM => value,
+        // Rounded up: too early is another 429.
+        MILLIS_FROM.. => value / 1000 + i64::from(value % 1000 > 0),
+    };
+    Some(epoch_secs.saturating_sub(server_now.as_secs()))
 }
 
 fn retry_after(raw: &str, server_now: Timestamp) -> Option<Duration> {
-    whole_number(raw).map_or_else(
-        || http_date(raw).map(|it| it.since(server_now)),
-        |secs| Some(Duration::from_secs(secs)),
-    )
+    match whole_number(raw) {
+        Some(value) => {
+            let secs = secs_until(value, server_now)?;
+            Some(Duration::from_secs(u64::try_from(secs).unwrap_or(0)))
+        }
+        None => http_date(raw).map(|it| it.since(server_now)),
+    }
 }
 
 /// Digits, with or without a fraction, which is rounded up.
@@ -146,7 +155,13 @@ mod tests {
             ("9999999", Some(9_999_999)),
             ("1460826420", Some(-60)),
             ("1776445680", Some(1_776_445_680 - NOW)),
-            ("9223372036854775807", Some(i64::MAX - NOW)),
+            ("1460826540000", Some(60)),
+            ("1460826540001", Some(61)),
+            ("1460826420000", Some(-60)),
+            ("1776445680000", Some(1_776_445_680 - NOW)),
+            ("99999999999", Some(99_999_999_999 - NOW)),
+            ("100000000000", Some(100_000_000 - NOW)),
+            ("9223372036854775807", Some(i64::MAX / 1000 + 1 - NOW)),
             ("18446744073709551615", None),
             ("99999999999999999999999", None),
             ("", None),
@@ -169,6 +184,12 @@ mod tests {
             ("120", Some(120)),
             ("0", Some(0)),
             ("0.4", Some(1)),
+            ("1460826540", Some(60)),
+            ("1460826540.5", Some(61)),
+            ("1460826540000", Some(60)),
+            ("1460826420", Some(0)),
+            ("1776445680", Some(315_619_200)),
+            ("18446744073709551615", None),
             ("Sat, 16 Apr 2016 17:09:00 GMT", Some(60)),
             ("Saturday, 16-Apr-16 17:09:00 GMT", Some(60)),
             ("Sat Apr 16 17:09:00 2016", Some(60)),

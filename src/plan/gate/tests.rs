@@ -228,12 +228,61 @@ fn every_form_of_a_servers_word_after_a_429() {
             Some("1460826540000"),
             None,
             Some(DATE),
+            60_000,
+        ),
+        (
+            "milliseconds, our clock an hour behind",
+            Some("1460830140000"),
+            None,
+            Some("Sat, 16 Apr 2016 18:08:00 GMT"),
+            60_000,
+        ),
+        (
+            "milliseconds in the past",
+            Some("1460820000000"),
+            None,
+            Some(DATE),
+            1_000,
+        ),
+        (
+            "milliseconds in ten years",
+            Some("1776445680000"),
+            None,
+            Some(DATE),
             hour,
         ),
         ("garbage", Some("tomorrow"), None, Some(DATE), 500),
         ("garbage date", Some("60"), None, Some("yesterday"), 60_000),
         ("retry after seconds", None, Some("120"), None, 120_000),
         ("retry after zero", None, Some("0"), None, 1_000),
+        (
+            "retry after an epoch",
+            None,
+            Some("1460826600"),
+            Some(DATE),
+            120_000,
+        ),
+        (
+            "retry after an epoch, our clock an hour behind",
+            None,
+            Some("1460830140"),
+            Some("Sat, 16 Apr 2016 18:08:00 GMT"),
+            60_000,
+        ),
+        (
+            "retry after an epoch gone by",
+            None,
+            Some("1460820000"),
+            Some(DATE),
+            1_000,
+        ),
+        (
+            "retry after an epoch in ten years",
+            None,
+            Some("1776445680"),
+            Some(DATE),
+            hour,
+        ),
         ("retry after a day", None, Some("86400"), None, hour),
         (
             "retry after a date",
@@ -508,6 +557,30 @@ fn a_clock_behind_is_a_negative_skew() {
     report.headers.date = Some("Sat, 16 Apr 2016 17:18:00 GMT".to_owned());
     gate.record(&now, &report, LOW);
     assert_eq!(gate.view(&now).skew_secs, Some(-600));
+}
+
+#[test]
+fn a_skew_is_confirmed_by_two_answers_a_minute_apart_and_ends_when_a_clock_is_set() {
+    let mut gate = gate();
+    let answer = |gate: &mut Gate, now: &Moment, date: Option<&str>| {
+        let mut report = ended(list('a'), Outcome::Done);
+        report.headers.date = date.map(str::to_owned);
+        gate.record(now, &report, LOW);
+    };
+    answer(&mut gate, &at(0), Some("Sat, 16 Apr 2016 18:08:00 GMT"));
+    assert!(!gate.skew_is_confirmed(&at(0)));
+    assert!(!gate.skew_is_confirmed(&at(600)), "time alone says nothing");
+    answer(&mut gate, &at(59), Some("Sat, 16 Apr 2016 18:08:59 GMT"));
+    answer(&mut gate, &at(61), None);
+    assert!(!gate.skew_is_confirmed(&at(61)));
+    answer(&mut gate, &at(62), Some("Sat, 16 Apr 2016 18:09:02 GMT"));
+    assert!(gate.skew_is_confirmed(&at(62)));
+    let mut set = at(63);
+    set.wall = set.wall.plus(Duration::from_secs(3600));
+    assert!(!gate.skew_is_confirmed(&set), "our clock was set");
+    answer(&mut gate, &at(70), Some("Sat, 16 Apr 2016 17:09:10 GMT"));
+    answer(&mut gate, &at(71), Some("Sat, 16 Apr 2016 18:09:11 GMT"));
+    assert!(!gate.skew_is_confirmed(&at(71)), "it begins anew");
 }
 
 #[test]

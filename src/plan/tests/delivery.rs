@@ -119,9 +119,7 @@ fn a_machine_that_slept_before_the_request_ends_no_window() {
     let (mut world, okta) = intended();
     world.sleep(DAY);
     let outcome = PostOutcome::Unknown("no answer".to_owned());
-    world
-        .book
-        .record(okta.fingerprint(), &outcome, "", &world.now);
+    world.book.record(okta.fingerprint(), &outcome, &world.now);
     for _ in 0..2 {
         world.sleep(MINUTE);
         world.observe().unwrap();
@@ -595,7 +593,7 @@ fn a_certificate_listed_twice_stays_trusted_and_its_surplus_row_is_named() {
 }
 
 #[test]
-fn what_sendgrid_refuses_is_not_sent_again_before_a_day_or_a_new_file() {
+fn what_sendgrid_refuses_is_not_sent_again_before_a_day_whatever_its_file() {
     let mut world = World::new();
     world.fate = Fate::Refused;
     let (bad, good) = (
@@ -615,6 +613,9 @@ fn what_sendgrid_refuses_is_not_sent_again_before_a_day_or_a_new_file() {
         "others go on"
     );
     world.file("bad-2.pem", &[&bad]);
+    world.pass();
+    assert_eq!(world.state(&bad), "rejected", "a new file is no new word");
+    world.sleep(60 * MINUTE);
     world.pass();
     assert_eq!(world.state(&bad), "trusted");
 }

@@ -66,6 +66,11 @@ async fn integrations_and_scopes_are_those_of_the_key() {
     assert_eq!(integrations[0]["completed_integration"], true);
     let without = client.ask("GET", "/v3/sso/integrations", "").await.json();
     assert_eq!(without[0].get("completed_integration"), None);
+    let path = format!("/v3/sso/integrations/{OKTA}");
+    let one = client.ask("GET", &path, "").await;
+    assert_eq!((one.status, one.json()), (200, without[0].clone()));
+    let path = format!("/v3/sso/integrations/{ENTRA}");
+    assert_eq!(client.ask("GET", &path, "").await.status, 404);
     let scopes = client.ask("GET", "/v3/scopes", "").await.json();
     assert_eq!(scopes, json!({"scopes": ["sso.settings.read"]}));
     assert_eq!(client.list(ENTRA).await.status, 404);

@@ -151,6 +151,7 @@ fn each_call_is_one_request_of_its_own_kind() {
         let written = client.create(integration(), "x").await;
         assert_eq!(written.result, Ok(Written { row: None }));
         drop(client.read(integration(), &seven).await);
+        drop(client.read_integration(integration()).await);
         drop(client.integrations().await);
         drop(client.scopes().await);
     });
@@ -159,6 +160,7 @@ fn each_call_is_one_request_of_its_own_kind() {
         "DELETE /v3/sso/certificates/7 ",
         "POST /v3/sso/certificates ",
         "GET /v3/sso/certificates/7 ",
+        "GET /v3/sso/integrations/b0b98502-9408-4b24-9e3d-31ed7cb15312 ",
         "GET /v3/sso/integrations?si=true ",
         "GET /v3/scopes ",
     ] {
@@ -188,6 +190,38 @@ fn a_read_tells_there_from_not_there() {
     assert_eq!(answer.result, Ok(ReadAnswer::NotThere));
     assert_eq!(answer.observed.report.outcome, Outcome::NotFound);
     assert_eq!(answer.observed.code, Code::Status(404));
+}
+
+#[test]
+fn an_integration_is_there_only_if_the_answer_names_it() {
+    let read = |answer: String| {
+        let server = Server::answering(answer);
+        run(client(&server).read_integration(integration()))
+    };
+    let id = integration().to_string();
+    for named in [id.clone(), id.to_uppercase()] {
+        let answer = read(ok(&format!(r#"{{"id": "{named}", "enabled": false}}"#)));
+        assert_eq!(answer.result, Ok(IntegrationAnswer::There));
+        let request = answer.observed.report.request;
+        assert_eq!(request.operation, Operation::Read);
+    }
+    let answer = read(response("404 Not Found", "", ""));
+    assert_eq!(answer.result, Ok(IntegrationAnswer::NotThere));
+    for body in [
+        "{}",
+        "[]",
+        "null",
+        r#"{"id": null}"#,
+        r#"{"id": 7}"#,
+        r#"{"id": "7c2e9d14-0a5b-4f63-8e21-9b4d6a7f1c05"}"#,
+        &format!(r#"[{{"id": "{id}"}}]"#),
+    ] {
+        let (failure, _, _) = failed(read(ok(body)));
+        assert_eq!(failure, Failure::Lost(Lost::Undecodable), "{body}");
+    }
+    for status in ["403 Forbidden", "429 Too Many Requests", "503 Unavailable"] {
+        assert!(read(response(status, "", "")).result.is_err(), "{status}");
+    }
 }
 
 #[test]
