@@ -15,7 +15,7 @@ use crate::daemon::shared::{Shared, raised};
 use crate::domain::{AccountName, IntegrationId, Moment, Timestamp};
 use crate::intake;
 use crate::plan::gate::{Admission, Gate, GateState, Operation, Request, Scope, Why};
-use crate::view::snapshot::Backoff;
+use crate::view::snapshot::{Backoff, Unusable};
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub struct Ticket {
 pub struct Link {
     name: AccountName,
     settings: AccountSettings,
-    client: Result<SendGrid, String>,
+    client: Result<SendGrid, Unusable>,
     key: KeyReader,
     current: Option<ApiKey>,
     warned: Option<KeyWarning>,
@@ -87,7 +87,11 @@ impl Link {
         };
         let mut link = Self {
             key: KeyReader::new(name.clone(), settings.key.clone()),
-            client: Err("no key was read yet".to_owned()),
+            client: Err(Unusable {
+                lacks_key: true,
+                text: "no key was read yet".to_owned(),
+                help: Vec::new(),
+            }),
             current: None,
             warned: None,
             gate: Gate::restore(settings.gate, saved.clone()),
@@ -197,7 +201,7 @@ impl Link {
         loop {
             self.refresh_key();
             if let Err(why) = &self.client {
-                return Err(Closed::NoKey(why.clone()));
+                return Err(Closed::NoKey(why.to_string()));
             }
             if *self.stop.borrow() {
                 return Err(Closed::Stopping);
@@ -278,13 +282,14 @@ impl Link {
         let found = match self.key.read() {
             Ok(found) => found,
             Err(error) => {
-                let help = error.help();
-                let text = help
-                    .iter()
-                    .fold(error.to_string(), |all, it| format!("{all}; {}", it.trim()));
-                if self.client.as_ref().err() != Some(&text) && self.client.is_err() {
-                    tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
-                    self.client = Err(text);
+                let unusable = Unusable {
+                    lacks_key: true,
+                    text: error.to_string(),
+                    help: error.help(),
+                };
+                if self.client.as_ref().err().is_some_and(|it| *it != unusable) {
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: {unusable}");
+                    self.client = Err(unusable);
                 }
                 return false;
             }
@@ -313,11 +318,15 @@ impl Link {
         match made {
             Ok(client) => self.client = Ok(client),
             Err(error) => {
-                let text = format!("accounts.{account}: {error}");
-                if self.client.as_ref().err() != Some(&text) {
-                    tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
+                let unusable = Unusable {
+                    lacks_key: false,
+                    text: error.to_string(),
+                    help: error.help(account),
+                };
+                if self.client.as_ref().err() != Some(&unusable) {
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: {unusable}");
                 }
-                self.client = Err(text);
+                self.client = Err(unusable);
                 return false;
             }
         }
@@ -354,7 +363,7 @@ impl Link {
     /// Writes on the board how the account stands; `answered`: when SendGrid was asked just now, and why it failed.
     fn show(&self, answered: Option<(Moment, Option<String>)>) {
         let view = self.gate.view(&self.shared.clock.now());
-        let no_key = self.client.as_ref().err().cloned();
+        let unusable = self.client.as_ref().err().cloned();
         let create = Request {
             operation: Operation::Create,
             integration: None,
@@ -364,7 +373,7 @@ impl Link {
             .closed(&self.shared.clock.now(), &create)
             .is_some_and(|it| it.scope == Scope::Creates);
         self.shared.board.account(&self.name, |it| {
-            it.has_key = no_key.is_none();
+            it.unusable.clone_from(&unusable);
             it.key_valid = view.key_valid;
             it.uploads_forbidden = uploads_forbidden;
             it.backoff = view.closed.map(|(until, why)| Backoff {
@@ -391,7 +400,10 @@ impl Link {
                     it.failures = it.failures.saturating_add(1);
                     it.failure = Some(failure);
                 }
-                None => it.failure = no_key.or_else(|| it.failure.take()),
+                None => {
+                    let failure = unusable.map(|it| it.to_string());
+                    it.failure = failure.or_else(|| it.failure.take());
+                }
             }
         });
     }

@@ -161,7 +161,7 @@ fn is_same_cause(
     other.worst() == Some(concern)
         && match concern {
             Concern::Ledger => true,
-            Concern::ApiKey => same_account,
+            Concern::ApiKey | Concern::Tls => same_account,
             Concern::Stale => same_account && is_account(named) && is_account(other),
             Concern::SourceDown => named.it.directory == other.it.directory,
             Concern::Paused => is_one_pause(named.it, other.it),

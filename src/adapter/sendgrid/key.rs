@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::adapter::system_error::word;
 use crate::domain::AccountName;
 use crate::domain::text::printable_path;
 
@@ -183,6 +184,14 @@ pub enum KeyError {
         /// Which file.
         path: String,
     },
+    /// The credential was not passed on, and who started this may not read the file that it would be a copy of.
+    #[error("the credential {name} did not arrive, and {path} is for another user to read")]
+    NotPassedOn {
+        /// Which credential.
+        name: String,
+        /// The file.
+        path: String,
+    },
     /// The file cannot be read.
     #[error("the key file {path} cannot be read: {why}")]
     Unreadable {
@@ -232,6 +241,11 @@ impl KeyError {
                     "put the key, and nothing else, into {path} (mode 600)"
                 )]
             }
+            Self::NotPassedOn { name, path } => vec![
+                format!("LoadCredential={name}:{path} in the unit, then systemctl restart sso-certd;"),
+                "where systemd can pass on no credential, as in some LXC containers,".to_owned(),
+                format!("a file of the daemon's own: chown sso-certd {path}"),
+            ],
             Self::Unreadable { .. } | Self::NotRegular { .. } | Self::Variable(_) => Vec::new(),
         }
     }
@@ -305,9 +319,22 @@ impl KeyReader {
                 path,
             },
             (io::ErrorKind::NotFound, _) => KeyError::NoFile { path },
-            (kind, _) => KeyError::Unreadable {
+            (io::ErrorKind::PermissionDenied, KeySource::Default(file)) => {
+                let name = file.file_name().unwrap_or_default();
+                KeyError::NotPassedOn {
+                    name: printable_path(Path::new(name)),
+                    path,
+                }
+            }
+            (io::ErrorKind::PermissionDenied, KeySource::Credential { name, .. }) => {
+                KeyError::NotPassedOn {
+                    name: name.clone(),
+                    path,
+                }
+            }
+            _ => KeyError::Unreadable {
                 path,
-                why: kind.to_string(),
+                why: word(error),
             },
         }
     }
@@ -350,7 +377,7 @@ fn read_open_file(file: File, metadata: &Metadata, path: String) -> Result<Found
         Ok(Some(content)) => content,
         Ok(None) => return Err(KeyError::TooLarge { path }),
         Err(error) => {
-            let why = error.kind().to_string();
+            let why = word(&error);
             return Err(KeyError::Unreadable { path, why });
         }
     };
