@@ -177,9 +177,10 @@ async fn holds(daemon: &Daemon) -> [f64; 3] {
 async fn a_hundred_hostile_connections_stop_neither_livez_nor_a_delivery() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
     let mut toml = String::new();
+    stage.home.make_directory("certificates/others");
     for number in 0..OTHERS {
-        // They share a directory and are never compared: SendGrid does not know them.
-        let directory = stage.home.directory("okta");
+        // SendGrid does not know them.
+        let directory = stage.home.directory("others");
         write!(
             toml,
             "[integrations.idp-1234567890-1234567890-1234567890-{number}]\n\

@@ -195,9 +195,9 @@ async fn a_process_without_descriptors_says_so_and_goes_on_when_it_has_some() {
 #[tokio::test]
 async fn no_roots_are_not_called_a_missing_key() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
-    stage
-        .home
-        .set("roots", "[accounts.default]\nca_file = \"/nowhere/roots.pem\"\n");
+    // Plain http to this machine needs none.
+    let roots = "[accounts.default]\nbase_url = \"https://127.0.0.1:9\"\nca_file = \"/nowhere/roots.pem\"\n";
+    stage.home.set("roots", roots);
     let daemon = stage.start().await;
     let status = daemon
         .shows("it needs somebody", |it| {
