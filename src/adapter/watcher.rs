@@ -263,6 +263,13 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_can_still_open_something_lacks_an_instance() {
+        let error = |it: Errno| notify::Error::io(it.into());
+        assert_eq!(kind_of(&error(Errno::MFILE)), WatchError::Limit);
+        assert_eq!(kind_of(&error(Errno::ACCESS)), WatchError::Refused);
+    }
+
+    #[test]
     fn a_rename_into_the_directory_is_a_hint() {
         let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (_watcher, hints) = watcher(inside.path());

@@ -340,3 +340,26 @@ fn refused(file: &LookedFile, refusal: &Refusal, names: &BTreeSet<String>) -> To
 pub(crate) fn directory(it: &IntegrationSnapshot) -> String {
     printable_path(&it.directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Look, PassedOver};
+    use crate::view::testing::with_look;
+
+    #[test]
+    fn the_first_twenty_surplus_files_are_named_and_the_rest_counted() {
+        let first = (0..PassedOver::SHOWN).map(|it| format!("/x/{it:02}.pem").into());
+        let look = Look {
+            surplus: PassedOver {
+                count: 40,
+                first: first.collect(),
+            },
+            ..Look::default()
+        };
+        let todo = surplus(&with_look("okta", Vec::new(), look)).unwrap();
+        let names: Vec<String> = (0..20).map(|it| format!("{it:02}.pem")).collect();
+        let ends = format!(": {}, and 20 more", names.join(", "));
+        assert!(todo.what.ends_with(&ends), "{}", todo.what);
+    }
+}

@@ -123,7 +123,7 @@ impl fmt::Display for Obstacle {
             Self::Permission => "permission denied",
             Self::NoDirectory => "no such directory",
             Self::Locked => "another program keeps it locked",
-            Self::Moved => "the file was moved or deleted; restart sso-certd",
+            Self::Moved => "the file was moved or deleted; sso-certd ends, to be started anew",
             Self::NoSharedMemory => {
                 "its file system cannot share memory, as network file systems cannot"
             }
