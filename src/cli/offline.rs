@@ -66,8 +66,7 @@ impl Alone {
             error_line(&error.to_string(), help, ledger_exit(&error), screen)
         };
         let ledger = open(settings, question).map_err(no_ledger)?;
-        let runtime =
-            runtime().map_err(|it| error_line(&word(&it), None, 1, screen))?;
+        let runtime = runtime().map_err(|it| error_line(&word(&it), None, 1, screen))?;
         let answered = runtime.block_on(self.work(Arc::clone(settings), ledger, question));
         runtime.shutdown_timeout(END);
         answered.map_err(|it| error_line(&it.to_string(), None, ledger_exit(&it), screen))

@@ -23,11 +23,7 @@ fn bounded(delivery: &RawDelivery) -> [(&'static str, Duration, Duration); 3] {
             delivery.retry_cap.0,
             Duration::from_secs(1),
         ),
-        (
-            "delivery.probe",
-            delivery.probe.0,
-            Duration::from_secs(10),
-        ),
+        ("delivery.probe", delivery.probe.0, Duration::from_secs(10)),
     ]
 }
 

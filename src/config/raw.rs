@@ -63,7 +63,9 @@ impl Raw {
             self.integrations.is_empty() || integrations.any(|it| it.account.0.as_str() == name)
         };
         let accounts = self.accounts.iter();
-        accounts.filter(move |(name, _)| is_used(name)).map(|(_, it)| it)
+        accounts
+            .filter(move |(name, _)| is_used(name))
+            .map(|(_, it)| it)
     }
 }
 

@@ -87,11 +87,7 @@ impl Link {
         };
         let mut link = Self {
             key: KeyReader::new(name.clone(), settings.key.clone()),
-            client: Err(Unusable {
-                lacks_key: true,
-                text: "no key was read yet".to_owned(),
-                help: Vec::new(),
-            }),
+            client: Err(Unusable::key("no key was read yet".to_owned(), Vec::new())),
             current: None,
             warned: None,
             gate: Gate::restore(settings.gate, saved.clone()),
@@ -282,11 +278,7 @@ impl Link {
         let found = match self.key.read() {
             Ok(found) => found,
             Err(error) => {
-                let unusable = Unusable {
-                    lacks_key: true,
-                    text: error.to_string(),
-                    help: error.help(),
-                };
+                let unusable = Unusable::key(error.to_string(), error.help());
                 if self.client.as_ref().err().is_some_and(|it| *it != unusable) {
                     tracing::error!(%account, "Nothing can be asked of SendGrid: {unusable}");
                     self.client = Err(unusable);
@@ -318,13 +310,9 @@ impl Link {
         match made {
             Ok(client) => self.client = Ok(client),
             Err(error) => {
-                let unusable = Unusable {
-                    lacks_key: false,
-                    text: error.to_string(),
-                    help: error.help(account),
-                };
+                let unusable = Unusable::client(error.to_string(), error.help(account));
                 if self.client.as_ref().err() != Some(&unusable) {
-                    tracing::error!(%account, "Nothing can be asked of SendGrid: {unusable}");
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: accounts.{account}: {unusable}");
                 }
                 self.client = Err(unusable);
                 return false;
@@ -364,6 +352,7 @@ impl Link {
     fn show(&self, answered: Option<(Moment, Option<String>)>) {
         let view = self.gate.view(&self.shared.clock.now());
         let unusable = self.client.as_ref().err().cloned();
+        let no_client = unusable.as_ref().map(ToString::to_string);
         let create = Request {
             operation: Operation::Create,
             integration: None,
@@ -400,10 +389,7 @@ impl Link {
                     it.failures = it.failures.saturating_add(1);
                     it.failure = Some(failure);
                 }
-                None => {
-                    let failure = unusable.map(|it| it.to_string());
-                    it.failure = failure.or_else(|| it.failure.take());
-                }
+                None => it.failure = no_client.or_else(|| it.failure.take()),
             }
         });
     }

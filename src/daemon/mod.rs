@@ -175,7 +175,7 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
         board,
         ledger,
         refusals: Told::default(),
-            renderer: Renderer::default(),
+        renderer: Renderer::default(),
     })
 }
 

@@ -48,10 +48,7 @@ impl Default for Renderer {
 
 impl Renderer {
     /// Does this work there. The place is given back when it is done, even if nobody waits for it any more.
-    pub async fn render<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> T {
+    pub async fn render<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let done = tokio::task::spawn_blocking(move || {
             let rendered = work();

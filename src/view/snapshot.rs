@@ -199,11 +199,33 @@ pub struct Unusable {
     pub help: Vec<String>,
 }
 
+impl Unusable {
+    /// For want of a key.
+    pub const fn key(text: String, help: Vec<String>) -> Self {
+        Self {
+            lacks_key: true,
+            text,
+            help,
+        }
+    }
+
+    /// For want of what the connection needs.
+    pub const fn client(text: String, help: Vec<String>) -> Self {
+        Self {
+            lacks_key: false,
+            text,
+            help,
+        }
+    }
+}
+
 /// All of it in one line.
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        self.help.iter().try_for_each(|it| write!(f, "; {}", it.trim()))
+        self.help
+            .iter()
+            .try_for_each(|it| write!(f, "; {}", it.trim()))
     }
 }
 

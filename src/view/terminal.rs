@@ -348,8 +348,15 @@ mod tests {
         ] {
             assert_eq!(color.foreign(answer), expected);
         }
-        assert_eq!(ASCII.foreign("\u{1b}[32mx\u{1b}[0m"), "\\u{1b}[32mx\\u{1b}[0m");
-        assert_eq!(ASCII.foreign("ě"), "\\u{11b}", "its second byte steers some");
+        assert_eq!(
+            ASCII.foreign("\u{1b}[32mx\u{1b}[0m"),
+            "\\u{1b}[32mx\\u{1b}[0m"
+        );
+        assert_eq!(
+            ASCII.foreign("ě"),
+            "\\u{11b}",
+            "its second byte steers some"
+        );
     }
 
     #[test]

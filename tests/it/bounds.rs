@@ -261,7 +261,9 @@ async fn two_thousand_signals_are_a_pass_or_two() {
     let lists = || {
         let history = stage.sendgrid.history();
         let requests = history.requests();
-        requests.filter(|it| it.operation == Operation::List).count()
+        requests
+            .filter(|it| it.operation == Operation::List)
+            .count()
     };
     let before = lists();
     for _ in 0..2_000 {
@@ -300,6 +302,10 @@ async fn a_file_that_grows_does_not_delay_another() {
         .sendgrid_has(&daemon, "it is uploaded", |it| it.rows().count() == 1)
         .await;
     // A look that waits for a pause would not have happened before its own limit, five seconds.
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(daemon.stop().await, 0);
 }

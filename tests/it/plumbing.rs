@@ -42,7 +42,11 @@ async fn ends_without(take_away: impl Fn(&Stage)) {
     let late = valid("too late");
     stage.home.put("okta", "late.pem", &late.pem);
     assert_eq!(daemon.exit_within(A_MINUTE).await, 70);
-    assert!(daemon.log().contains("moved, deleted or replaced"), "{}", daemon.log());
+    assert!(
+        daemon.log().contains("moved, deleted or replaced"),
+        "{}",
+        daemon.log()
+    );
     assert_eq!(stage.sendgrid.rows().len(), 0, "nothing is durable");
     // The next one finds what is there now.
     let again = stage.start().await;
@@ -65,7 +69,10 @@ async fn a_ledger_that_was_deleted_ends_the_daemon() {
 #[tokio::test]
 async fn a_ledger_that_was_replaced_by_a_copy_ends_the_daemon() {
     ends_without(|stage| {
-        let (file, copy) = (stage.home.state().join("ledger.sqlite"), stage.home.path("copy"));
+        let (file, copy) = (
+            stage.home.state().join("ledger.sqlite"),
+            stage.home.path("copy"),
+        );
         fs::copy(&file, &copy).unwrap();
         fs::rename(copy, file).unwrap();
     })
@@ -185,7 +192,10 @@ async fn a_process_without_descriptors_says_so_and_goes_on_when_it_has_some() {
     let certificate = valid("opened late");
     stage.home.put("okta", "late.pem", &certificate.pem);
     let line = daemon.logged("too many open files").await;
-    assert!(!line.contains("dmesg") && !line.contains("inotify"), "{line}");
+    assert!(
+        !line.contains("dmesg") && !line.contains("inotify"),
+        "{line}"
+    );
     let_open(&daemon, 1024);
     daemon.shows_state("okta", &certificate, "trusted").await;
     stage.assert_one_row(&certificate);
@@ -201,14 +211,19 @@ async fn no_roots_are_not_called_a_missing_key() {
     let daemon = stage.start().await;
     let status = daemon
         .shows("it needs somebody", |it| {
-            it["integrations"][0]["attention"].to_string().contains("tls")
+            it["integrations"][0]["attention"]
+                .to_string()
+                .contains("tls")
         })
         .await;
     let attention = status["integrations"][0]["attention"].to_string();
     assert!(!attention.contains("api_key"), "{attention}");
     let ran = stage.home.ask(&["status"]).await;
     assert_eq!(ran.exit, 2, "{ran:?}");
-    assert!(ran.out.contains("the CA file /nowhere/roots.pem"), "{ran:?}");
+    assert!(
+        ran.out.contains("the CA file /nowhere/roots.pem"),
+        "{ran:?}"
+    );
     assert!(ran.out.contains("accounts.default.ca_file"), "{ran:?}");
     assert!(!ran.out.contains("no usable"), "{ran:?}");
     assert_eq!(daemon.stop().await, 0);

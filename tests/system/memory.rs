@@ -31,7 +31,9 @@ use traces::{PIECE, Traces};
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [verb, target, certificate] = arguments.as_slice() else {
-        panic!("usage: memory plant DIRECTORY CERTIFICATE | search PID CERTIFICATE | find PID CERTIFICATE");
+        panic!(
+            "usage: memory plant DIRECTORY CERTIFICATE | search PID CERTIFICATE | find PID CERTIFICATE"
+        );
     };
     let pem = fs::read(certificate).unwrap();
     let keys = every_hiding_place(&pem);
@@ -52,7 +54,10 @@ fn main() {
             let text = String::from_utf8(pem).unwrap();
             let armour = |it: &&str| !it.starts_with("-----");
             let body: String = text.lines().filter(armour).collect();
-            tell(&Traces::of([Base64::decode_vec(&body).unwrap().as_slice()]), target);
+            tell(
+                &Traces::of([Base64::decode_vec(&body).unwrap().as_slice()]),
+                target,
+            );
         }
         other => panic!("there is no {other}"),
     }

@@ -127,7 +127,9 @@ impl fmt::Display for Obstacle {
             Self::NoSharedMemory => {
                 "its file system cannot share memory, as network file systems cannot"
             }
-            Self::TooManyFiles => "too many open files; see LimitNOFILE in the unit, and fs.file-max",
+            Self::TooManyFiles => {
+                "too many open files; see LimitNOFILE in the unit, and fs.file-max"
+            }
             Self::InputOutput => "input/output error; dmesg may say more",
             Self::System(code) => return f.write_str(&word(&io::Error::from_raw_os_error(*code))),
             Self::Unexpected(code) => return write!(f, "SQLite says {code}"),

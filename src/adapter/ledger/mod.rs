@@ -162,7 +162,10 @@ impl Ledger {
     /// Whether the ledger, its directory and its lock are still what their paths lead to. If not, what is written is not
     /// durable, as nobody will find it again, and another instance may hold what is there now.
     pub fn is_in_place(&self) -> bool {
-        let has_lock = self.lock.as_ref().is_none_or(lock::InstanceLock::is_in_place);
+        let has_lock = self
+            .lock
+            .as_ref()
+            .is_none_or(lock::InstanceLock::is_in_place);
         has_lock && self.files.iter().all(FileIdentity::is_there)
     }
 

@@ -185,13 +185,8 @@ pub enum KeyError {
         path: String,
     },
     /// The credential was not passed on, and who started this may not read the file that it would be a copy of.
-    #[error("the credential {name} did not arrive, and {path} is for another user to read")]
-    NotPassedOn {
-        /// Which credential.
-        name: String,
-        /// The file.
-        path: String,
-    },
+    #[error("the credential {} did not arrive, and {0} is for another user to read", file_name(.0))]
+    NotPassedOn(String),
     /// The file cannot be read.
     #[error("the key file {path} cannot be read: {why}")]
     Unreadable {
@@ -225,12 +220,17 @@ pub enum KeyError {
     Variable(KeyProblem),
 }
 
+/// The last part of a path, which is the name of the credential that its file is passed on as.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 impl KeyError {
     /// Lines that help.
     pub fn help(&self) -> Vec<String> {
         match self {
             Self::Missing { account, path } => {
-                let file = path.rsplit('/').next().unwrap_or(path);
+                let file = file_name(path);
                 vec![
                     format!("LoadCredential={file}:{path} in the unit,"),
                     format!("or accounts.{account}.api_key_file"),
@@ -241,10 +241,9 @@ impl KeyError {
                     "put the key, and nothing else, into {path} (mode 600)"
                 )]
             }
-            Self::NotPassedOn { name, path } => vec![
-                format!("LoadCredential={name}:{path} in the unit, then systemctl restart sso-certd;"),
-                "where systemd can pass on no credential, as in some LXC containers,".to_owned(),
-                format!("a file of the daemon's own: chown sso-certd {path}"),
+            Self::NotPassedOn(path) => vec![
+                format!("LoadCredential={}:{path} in the unit,", file_name(path)),
+                format!("or, where systemd can pass none on (LXC): chown sso-certd {path}"),
             ],
             Self::Unreadable { .. } | Self::NotRegular { .. } | Self::Variable(_) => Vec::new(),
         }
@@ -319,18 +318,8 @@ impl KeyReader {
                 path,
             },
             (io::ErrorKind::NotFound, _) => KeyError::NoFile { path },
-            (io::ErrorKind::PermissionDenied, KeySource::Default(file)) => {
-                let name = file.file_name().unwrap_or_default();
-                KeyError::NotPassedOn {
-                    name: printable_path(Path::new(name)),
-                    path,
-                }
-            }
-            (io::ErrorKind::PermissionDenied, KeySource::Credential { name, .. }) => {
-                KeyError::NotPassedOn {
-                    name: name.clone(),
-                    path,
-                }
+            (io::ErrorKind::PermissionDenied, source) if !matches!(source, KeySource::File(_)) => {
+                KeyError::NotPassedOn(path)
             }
             _ => KeyError::Unreadable {
                 path,

@@ -60,7 +60,9 @@ impl ClientError {
                 format!("or accounts.{account}.ca_file"),
             ],
             Self::Roots(RootsError::CaFile { .. }) => {
-                vec![format!("certificates in PEM, in the file that accounts.{account}.ca_file names")]
+                vec![format!(
+                    "certificates in PEM, in the file that accounts.{account}.ca_file names"
+                )]
             }
             Self::ProxyCredentials { .. } => vec![format!(
                 "one line user:password, in the file that accounts.{account}.proxy_credentials_file names"

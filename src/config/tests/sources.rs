@@ -316,7 +316,8 @@ fn the_environment_tells_no_value_of_its_own() {
     assert!(!format!("{:?}", etc.loaded()).contains("SENDGRID_API_KEY"));
 }
 
-const HASTY: &str = "[delivery]\nretry_first = \"1ms\"\nretry_cap = \"2ms\"\nprobe = \"1s\"\nsettle = \"1s\"\n";
+const HASTY: &str =
+    "[delivery]\nretry_first = \"1ms\"\nretry_cap = \"2ms\"\nprobe = \"1s\"\nsettle = \"1s\"\n";
 
 fn waits(loaded: &super::Loaded) -> [u64; 3] {
     let gate = loaded.settings.accounts.values().next().unwrap().gate;
@@ -345,11 +346,21 @@ fn a_simulated_sendgrid_may_be_asked_as_often_as_anybody_likes() {
     assert_eq!(waits(&etc.loaded()), [1, 2, 1_000]);
     let far = "[accounts.far]\nbase_url = \"https://127.0.0.1.example.com\"\n";
     let used = OKTA.replace("okta", "adfs").replace("b0b98502", "b0b98503");
-    let etc = Etc::new(&format!("{HASTY}{local}{far}{OKTA}{used}account = \"far\"\n"));
+    let etc = Etc::new(&format!(
+        "{HASTY}{local}{far}{OKTA}{used}account = \"far\"\n"
+    ));
     let loaded = etc.loaded();
-    let gates: Vec<_> = loaded.settings.accounts.values().map(|it| it.gate.probe.as_secs()).collect();
+    let gates: Vec<_> = loaded
+        .settings
+        .accounts
+        .values()
+        .map(|it| it.gate.probe.as_secs())
+        .collect();
     assert_eq!(gates, [1, 10]);
-    assert!(etc.shown(&loaded.warnings).contains("`delivery.probe` is shorter"));
+    assert!(
+        etc.shown(&loaded.warnings)
+            .contains("`delivery.probe` is shorter")
+    );
 }
 
 #[test]

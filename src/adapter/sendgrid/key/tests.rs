@@ -116,12 +116,18 @@ fn a_credential_that_did_not_arrive_is_named_as_that() {
              /etc/sso-certd/sendgrid-api-key-eu is for another user to read"
         );
         let help = error.help().join(" ");
-        assert!(help.contains("LoadCredential=sendgrid-api-key-eu:/etc"), "{help}");
+        assert!(
+            help.contains("LoadCredential=sendgrid-api-key-eu:/etc"),
+            "{help}"
+        );
         assert!(help.contains("LXC"), "{help}");
     }
     let file = KeyFile::new();
     let error = file.reader().cannot_open(&file.path(), &denied).to_string();
-    assert!(error.ends_with("cannot be read: permission denied"), "{error}");
+    assert!(
+        error.ends_with("cannot be read: permission denied"),
+        "{error}"
+    );
 }
 
 #[test]
