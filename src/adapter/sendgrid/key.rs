@@ -185,7 +185,7 @@ pub enum KeyError {
         path: String,
     },
     /// The credential was not passed on, and who started this may not read the file that it would be a copy of.
-    #[error("the credential {} did not arrive, and {0} is for another user to read", file_name(.0))]
+    #[error("the credential {} did not arrive, and {} is for another user to read", file_name(.0), .0)]
     NotPassedOn(String),
     /// The file cannot be read.
     #[error("the key file {path} cannot be read: {why}")]
