@@ -220,6 +220,8 @@ pub async fn call(
             .await
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::PermissionDenied => CallError::Permission,
+                // It listens, and too many wait there already.
+                std::io::ErrorKind::WouldBlock => CallError::Timeout,
                 _ => CallError::NoDaemon,
             })?;
         exchange(stream, "sso-certd", body).await

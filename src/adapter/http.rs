@@ -1,24 +1,22 @@
-//! HTTP/1.1 served with bounds: connections, header size, header time and request time, on TCP and on a Unix socket.
+//! HTTP/1.1 served with bounds: connections, the size and the time of head, body and answer, on TCP and on a Unix socket.
 
-use std::collections::VecDeque;
+mod connections;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use connections::{Connections, TCP, UNIX};
+
+use super::system_error;
+use crate::domain::text::printable_path;
 
 /// Where to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,21 +25,8 @@ pub struct HttpSettings {
     pub listen: Option<SocketAddr>,
 }
 
-/// Connections at once, each for one request. A further one takes the place of the oldest that asks nothing; where all
-/// ask, it waits.
-const MOST_CONNECTIONS: usize = 64;
-
-/// The longest a client may take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The longest a TCP connection may last: a scrape takes a moment.
-const TCP_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest a connection of a command may last: it may wait for a pass, and a pass for SendGrid.
-const UNIX_TIMEOUT: Duration = Duration::from_secs(600);
-
-/// The longest that requests under way may go on when the server stops.
-const LINGER: Duration = Duration::from_secs(2);
+/// How often it is checked that the Unix socket is still there.
+const MEND: Duration = Duration::from_secs(5);
 
 /// After a failed `accept`, such as one for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -52,6 +37,9 @@ pub enum ListenError {
     /// Somebody else has the address.
     #[error("{0} is taken by another program")]
     Taken(SocketAddr),
+    /// No interface has the address, or none has it yet.
+    #[error("this machine does not have the address {0}")]
+    Absent(SocketAddr),
     /// The address cannot be had here.
     #[error("cannot listen on {address}: {why}")]
     Tcp {
@@ -87,6 +75,8 @@ pub enum Listener {
         listener: UnixListener,
         /// Where it lies.
         path: PathBuf,
+        /// Device and inode of the socket; none if it was removed at once.
+        inode: Option<(u64, u64)>,
         /// Who may talk; others are hung up on.
         uids: Vec<u32>,
     },
@@ -103,9 +93,10 @@ impl Listener {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 Err(ListenError::Taken(address))
             }
+            Err(error) if is_absent(&error) => Err(ListenError::Absent(address)),
             Err(error) => Err(ListenError::Tcp {
                 address,
-                why: error.kind().to_string(),
+                why: system_error::word(&error),
             }),
         }
     }
@@ -117,8 +108,8 @@ impl Listener {
     /// The directory cannot be written.
     pub fn unix(path: &Path) -> Result<Self, ListenError> {
         let failed = |error: &std::io::Error| ListenError::Unix {
-            path: crate::domain::text::printable_path(path),
-            why: error.kind().to_string(),
+            path: printable_path(path),
+            why: system_error::word(error),
         };
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -136,8 +127,27 @@ impl Listener {
         Ok(Self::Unix {
             listener,
             path: path.to_owned(),
+            inode: inode(path).unwrap_or_default(),
             uids,
         })
+    }
+
+    /// Makes the Unix socket anew if somebody removed it: commands have no other way in. Whatever lies in its place is
+    /// left alone; it may be the socket of the instance that a new state directory belongs to.
+    fn mend(&mut self) {
+        let Self::Unix { path, .. } = self else {
+            return;
+        };
+        if !matches!(inode(path), Ok(None)) {
+            return;
+        }
+        match Self::unix(path) {
+            Ok(fresh) => {
+                *self = fresh;
+                tracing::warn!("The control socket was removed, and made anew");
+            }
+            Err(error) => tracing::debug!("The control socket was removed: {error}"),
+        }
     }
 
     /// Where it listens, if it is TCP.
@@ -149,21 +159,43 @@ impl Listener {
     }
 }
 
+/// Whether no interface has an address, or the kernel does not even know its family.
+fn is_absent(error: &std::io::Error) -> bool {
+    let family = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    error.kind() == std::io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(family)
+}
+
+/// Device and inode of what lies there itself, not of where it leads; none if nothing does.
+fn inode(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Serves until `stop` becomes true.
-pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn serve(mut listener: Listener, router: Router, mut stop: watch::Receiver<bool>) {
     let mut connections = Connections::default();
+    let mut mend = interval(MEND);
+    mend.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let served = async {
-            accept(&listener, &router, &mut connections).await;
             connections.make_room().await;
+            accept(&listener, &router, &mut connections).await;
         };
         tokio::select! {
             () = raised(&mut stop) => break,
+            _ = mend.tick() => listener.mend(),
             () = served => {}
         }
     }
     connections.end().await;
-    if let Listener::Unix { path, .. } = &listener
+    if let Listener::Unix {
+        path, inode: own, ..
+    } = &listener
+        && own.is_some()
+        && inode(path).is_ok_and(|it| it == *own)
         && let Err(error) = std::fs::remove_file(path)
     {
         tracing::debug!(kind = %error.kind(), "The control socket was already gone");
@@ -177,108 +209,26 @@ async fn raised(stop: &mut watch::Receiver<bool>) {
 }
 
 async fn accept(listener: &Listener, router: &Router, connections: &mut Connections) {
-    match listener {
-        Listener::Tcp(listener) => match listener.accept().await {
-            Ok((stream, _)) => connections.begin(stream, router.clone(), TCP_TIMEOUT),
-            Err(error) => pause(&error).await,
-        },
-        Listener::Unix { listener, uids, .. } => match listener.accept().await {
-            Ok((stream, _)) => {
-                let uid = stream.peer_cred().ok().map(|it| it.uid());
-                if let Some(uid) = uid.filter(|it| uids.contains(it)) {
-                    let router = router.clone().layer(axum::Extension(Peer { uid }));
-                    connections.begin(stream, router, UNIX_TIMEOUT);
-                }
+    let accepted = match listener {
+        Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+            connections.begin(stream, router.clone(), TCP);
+        }),
+        Listener::Unix { listener, uids, .. } => listener.accept().await.map(|(stream, _)| {
+            let uid = stream.peer_cred().ok().map(|it| it.uid());
+            if let Some(uid) = uid.filter(|it| uids.contains(it)) {
+                let router = router.clone().layer(axum::Extension(Peer { uid }));
+                connections.begin(stream, router, UNIX);
             }
-            Err(error) => pause(&error).await,
-        },
+        }),
+    };
+    let failure = accepted.err().map(|it| system_error::word(&it));
+    let is_failing = failure.is_some();
+    if let Some(why) = failure.filter(|_| !connections.is_failing) {
+        tracing::warn!("No connection can be accepted: {why}");
     }
-}
-
-async fn pause(error: &std::io::Error) {
-    tracing::warn!(kind = %error.kind(), "A connection could not be accepted");
-    sleep(ACCEPT_PAUSE).await;
-}
-
-/// The connections under way.
-#[derive(Default)]
-struct Connections {
-    tasks: JoinSet<()>,
-    /// Oldest first.
-    seats: VecDeque<Seat>,
-}
-
-/// One connection's place.
-struct Seat {
-    task: AbortHandle,
-    /// Whether the head of its request has come.
-    is_asking: Arc<AtomicBool>,
-}
-
-impl Connections {
-    fn begin(
-        &mut self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        router: Router,
-        within: Duration,
-    ) {
-        let is_asking = Arc::<AtomicBool>::default();
-        let task = connection(stream, router, within, Arc::clone(&is_asking));
-        let task = self.tasks.spawn(task);
-        self.seats.push_back(Seat { task, is_asking });
-    }
-
-    /// Waits until one more may begin. Who only keeps a place taken gives it up, the oldest first.
-    async fn make_room(&mut self) {
-        loop {
-            while self.tasks.try_join_next().is_some() {}
-            self.seats.retain(|it| !it.task.is_finished());
-            if self.seats.len() <= MOST_CONNECTIONS {
-                return;
-            }
-            // The newest has had no time to ask.
-            let older = self.seats.iter().take(MOST_CONNECTIONS);
-            let is_idle = |it: &Seat| !it.is_asking.load(Ordering::Acquire);
-            if let Some(seat) = older.map(is_idle).position(|it| it) {
-                if let Some(seat) = self.seats.remove(seat) {
-                    seat.task.abort();
-                }
-            } else {
-                self.tasks.join_next().await;
-            }
-        }
-    }
-
-    /// Ends them all; who asks has a moment to be answered.
-    async fn end(mut self) {
-        let finished = timeout(LINGER, async {
-            while self.tasks.join_next().await.is_some() {}
-        });
-        if finished.await.is_err() {
-            self.tasks.shutdown().await;
-        }
-    }
-}
-
-async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    router: Router,
-    within: Duration,
-    is_asking: Arc<AtomicBool>,
-) {
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        is_asking.store(true, Ordering::Release);
-        router.call(request)
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(16 * 1024)
-        .keep_alive(false) // who was answered gives up its place
-        .serve_connection(TokioIo::new(stream), service);
-    if !matches!(timeout(within, served).await, Ok(Ok(()))) {
-        tracing::trace!("A connection ended early");
+    connections.is_failing = is_failing;
+    if is_failing {
+        sleep(ACCEPT_PAUSE).await;
     }
 }
 
@@ -290,6 +240,12 @@ mod tests {
     use tokio::sync::Semaphore;
     use tokio::time::Instant;
 
+    use std::sync::Arc;
+
+    use tokio::task::JoinSet;
+    use tokio::time::timeout;
+
+    use super::connections::{LARGEST_BODY, MOST_CONNECTIONS, SILENCE};
     use super::*;
 
     /// More than the system keeps for who does not read.
@@ -392,6 +348,80 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn whose_request_is_not_whole_gives_up_its_place() {
+        let server = Server::start().await;
+        let mut idle = Vec::new();
+        for _ in 0..2 * MOST_CONNECTIONS {
+            let head = "POST / HTTP/1.1\r\nHost: it\r\nContent-Length: 9\r\n\r\n";
+            idle.push(server.send(head).await);
+        }
+        assert!(rest(server.ask("/").await).await.ends_with("at once"));
+        assert_eq!(rest(idle.swap_remove(0)).await, "", "hung up on");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_answered_the_oldest_gives_up_its_place() {
+        let server = Server::start().await;
+        let mut asking = Vec::new();
+        for _ in 0..=MOST_CONNECTIONS {
+            asking.push(server.ask_slowly().await);
+        }
+        tokio::time::pause();
+        let begun = Instant::now();
+        let further = everything(server.ask("/").await).await;
+        assert!(further.ends_with(b"at once"));
+        assert!(begun.elapsed() <= SILENCE, "{:?}", begun.elapsed());
+        assert_eq!(everything(asking.swap_remove(0)).await, b"");
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_large_as_a_question_and_no_larger() {
+        let server = Server::start().await;
+        for (announced, sent, status) in [
+            (LARGEST_BODY, LARGEST_BODY, "405"),
+            (LARGEST_BODY + 1, 0, "413"),
+            (usize::MAX / 2, 0, "413"),
+        ] {
+            let head =
+                format!("POST / HTTP/1.1\r\nHost: it\r\nContent-Length: {announced}\r\n\r\n");
+            let answer = rest(server.send(&(head + &" ".repeat(sent))).await).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "{answer}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_no_body_is_told_and_hung_up_on() {
+        let server = Server::start().await;
+        let begun = Instant::now();
+        let head = "POST / HTTP/1.1\r\nHost: it\r\nContent-Length: 9\r\n\r\n1234";
+        let answer = everything(server.send(head).await).await;
+        assert!(answer.starts_with(b"HTTP/1.1 408"));
+        let took = begun.elapsed();
+        assert!((SILENCE..SILENCE * 2).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_removed_socket_is_made_anew_and_a_strangers_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("it.sock");
+        let mut listener = Listener::unix(&path).unwrap();
+        let first = inode(&path).unwrap();
+        listener.mend();
+        assert_eq!(inode(&path).unwrap(), first, "nothing was wrong");
+        std::fs::remove_file(&path).unwrap();
+        listener.mend();
+        assert!(tokio::net::UnixStream::connect(&path).await.is_ok());
+        let stranger = directory.path().join("stranger");
+        std::fs::write(&stranger, "").unwrap();
+        std::fs::rename(&stranger, &path).unwrap();
+        listener.mend();
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+    }
+
     /// What comes until the other side hangs up.
     async fn everything(mut stream: TcpStream) -> Vec<u8> {
         let mut all = Vec::new();
@@ -408,10 +438,7 @@ mod tests {
         assert_eq!(everything(stream).await, b"");
         let took = begun.elapsed();
         let second = Duration::from_secs(1);
-        assert!(
-            (HEAD_TIMEOUT..HEAD_TIMEOUT + second).contains(&took),
-            "{took:?}"
-        );
+        assert!((SILENCE..SILENCE + second).contains(&took), "{took:?}");
     }
 
     /// How much of a large answer comes to who begins to read after so long.
@@ -427,8 +454,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_does_not_read_is_hung_up_on() {
-        assert_eq!(read_after(TCP_TIMEOUT / 2).await, LARGE);
-        let late = read_after(TCP_TIMEOUT * 3 / 2).await;
+        assert_eq!(read_after(TCP.whole / 2).await, LARGE);
+        let late = read_after(TCP.whole * 3 / 2).await;
         assert!(late < LARGE, "{late}");
     }
 }

@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod log;
 pub mod metrics;
 pub mod sendgrid;
+pub mod system_error;
 pub mod systemd;
 pub mod users;
 pub mod watcher;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{EventHandler, RecommendedWatcher, RecursiveMode, Watcher as _};
-use rustix::fs::{AtFlags, CWD, FsWord, StatxFlags, stat, statfs, statx};
+use rustix::fs::{AtFlags, CWD, FsWord, Mode, OFlags, StatxFlags, stat, statfs, statx};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// How directories are watched.
@@ -46,6 +47,9 @@ pub enum WatchError {
         "the limit of inotify watches is reached (fs.inotify.max_user_watches or max_user_instances)"
     )]
     Limit,
+    /// This process can open nothing more.
+    #[error("too many open files; see LimitNOFILE in the unit, and fs.file-max")]
+    TooManyFiles,
     /// The file system never tells of changes.
     #[error("{0} never tells of changes")]
     Unsupported(&'static str),
@@ -173,11 +177,20 @@ impl<F: Fn(Hint)> Drop for Teller<F> {
 }
 
 fn kind_of(error: &notify::Error) -> WatchError {
-    const TOO_MANY_FILES: i32 = 24; // EMFILE: no instance left
-    match &error.kind {
-        notify::ErrorKind::MaxFilesWatch => WatchError::Limit,
-        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(TOO_MANY_FILES) => WatchError::Limit,
-        _ => WatchError::Refused,
+    let notify::ErrorKind::Io(io) = &error.kind else {
+        return match error.kind {
+            notify::ErrorKind::MaxFilesWatch => WatchError::Limit,
+            _ => WatchError::Refused,
+        };
+    };
+    // The same number for a user without an instance left, and for a process without a descriptor left.
+    let is_full = |it: Errno| it == Errno::MFILE || it == Errno::NFILE;
+    if !Errno::from_io_error(io).is_some_and(is_full) {
+        return WatchError::Refused;
+    }
+    match rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Err(error) if is_full(error) => WatchError::TooManyFiles,
+        _ => WatchError::Limit,
     }
 }
 
@@ -247,6 +260,13 @@ mod tests {
 
     fn next(hints: &Receiver<Hint>) -> Hint {
         hints.recv_timeout(Duration::from_secs(20)).expect("a hint")
+    }
+
+    #[test]
+    fn a_process_that_can_still_open_something_lacks_an_instance() {
+        let error = |it: Errno| notify::Error::io(it.into());
+        assert_eq!(kind_of(&error(Errno::MFILE)), WatchError::Limit);
+        assert_eq!(kind_of(&error(Errno::ACCESS)), WatchError::Refused);
     }
 
     #[test]

@@ -4,16 +4,27 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use super::offline::Alone;
 use super::{Outcome, PERMISSION, Screen, configuration, error_line, runtime};
-use crate::adapter::control_socket::{self, Answer, CallError, Question, Verb};
+use crate::adapter::control_socket::{self, Answer, CallError, Question, Verb, call, call_tcp};
+use crate::adapter::ledger::Ledger;
 use crate::config::{Environment, Settings, state_directory};
+use crate::view::terminal::Terminal;
 
 /// The longest a command waits for what the daemon knows already.
 const SHORT: Duration = Duration::from_secs(10);
 
 /// The longest a command waits for what SendGrid has a part in: `sync --wait` may take five minutes.
 const LONG: Duration = Duration::from_secs(400);
+
+/// How long a daemon that holds the state directory may take to open its socket: it makes a removed one anew within
+/// seconds.
+const OPENING: Duration = Duration::from_secs(8);
+
+/// How often it is asked meanwhile.
+const KNOCK: Duration = Duration::from_millis(100);
 
 /// Asks, and says what to print.
 pub(super) fn ask(
@@ -103,7 +114,7 @@ pub(super) fn tell_reload_refused(path: &Path, screen: Screen) -> Result<(), Cal
     let question = question(Verb::ReloadRefused, Vec::new(), false, screen);
     let runtime = runtime().map_err(|_| CallError::HungUp)?;
     let socket = control_socket::path(&directory);
-    match runtime.block_on(control_socket::call(&socket, &question, SHORT)) {
+    match runtime.block_on(call(&socket, &question, SHORT)) {
         Ok(_) | Err(CallError::NoDaemon) => Ok(()),
         Err(error) => Err(error),
     }
@@ -123,15 +134,55 @@ fn no_answer(error: CallError, question: &Question, screen: Screen) -> Outcome {
 fn ask_daemon(settings: &Settings, question: &Question) -> Result<Answer, CallError> {
     let runtime = runtime().map_err(|_| CallError::HungUp)?;
     let may_be_told = matches!(question.verb, Verb::Status { .. } | Verb::History { .. });
-    let patience = if may_be_told { SHORT } else { LONG };
-    let socket = control_socket::path(&settings.state_directory);
-    let answer = runtime.block_on(control_socket::call(&socket, question, patience));
-    match (answer, settings.http.listen) {
-        (Err(CallError::Permission), Some(address)) if may_be_told => {
-            let told = runtime.block_on(control_socket::call_tcp(address, question, patience));
-            told.map_err(|_| CallError::Permission)
+    let answer = runtime.block_on(async {
+        if !may_be_told {
+            return call_when_open(settings, question).await;
         }
-        (answer, _) => answer,
+        let socket = control_socket::path(&settings.state_directory);
+        match (call(&socket, question, SHORT).await, settings.http.listen) {
+            (Err(CallError::Permission), Some(address)) => {
+                let told = call_tcp(address, question, SHORT).await;
+                told.map_err(|_| CallError::Permission)
+            }
+            (answer, _) => answer,
+        }
+    });
+    answer.map(|it| harmless(it, question))
+}
+
+/// Asks a daemon that may only be about to make its socket, as it starts or as somebody removed it: as long as another
+/// instance holds the state directory, nobody may work there beside it.
+async fn call_when_open(settings: &Settings, question: &Question) -> Result<Answer, CallError> {
+    let directory = &settings.state_directory;
+    let socket = control_socket::path(directory);
+    let until = Instant::now() + OPENING;
+    loop {
+        let answer = call(&socket, question, LONG).await;
+        let is_held = || matches!(Ledger::holder(directory), Ok(Some(_)));
+        let is_shut = matches!(answer, Err(CallError::NoDaemon));
+        if !is_shut || Instant::now() > until || !is_held() {
+            return answer;
+        }
+        sleep(KNOCK).await;
+    }
+}
+
+/// What may be shown, whoever answered.
+fn harmless(answer: Answer, question: &Question) -> Answer {
+    let terminal = Terminal {
+        width: question.width,
+        color: question.color,
+        utf8: question.utf8,
+    };
+    let text = if question.json {
+        terminal.foreign_json(&answer.text)
+    } else {
+        terminal.foreign(&answer.text)
+    };
+    Answer {
+        text,
+        notes: terminal.foreign(&answer.notes),
+        ..answer
     }
 }
 

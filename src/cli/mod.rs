@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use crate::adapter::control_socket::Verb;
 use crate::adapter::ledger::{Ledger, LedgerError, Obstacle};
 use crate::adapter::log::{Log, goes_to_journal, last_words};
+use crate::adapter::system_error::word;
 use crate::adapter::users::{RunsAs, user_name};
 use crate::config::{Access, Environment, Loaded, Problems, Settings, access, load};
 use crate::daemon::{RunError, Start, run};
@@ -26,6 +27,7 @@ use crate::view::check_text::{errors_text, warnings_text};
 use arguments::{Arguments, Command, INSTALLED};
 use clap::{CommandFactory as _, Parser as _};
 use offline::owner_for_root;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use screen::Screen;
 
 /// Wrong words on the command line (`EX_USAGE`).
@@ -56,6 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // The sandbox calls this a second time in one process: the same provider stands already.
     }
     std::panic::set_hook(Box::new(tell_panic));
+    shut_memory();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -82,6 +85,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
         _ => ExitCode::from(outcome.exit),
+    }
+}
+
+/// The memory that the API key is read into is not for other processes of the same user, nor for a core file. Nothing fails
+/// where a kernel will not have it: the key is no less needed there.
+fn shut_memory() {
+    if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+        tracing::debug!("Other processes of this user can read the memory of this one");
     }
 }
 
@@ -238,7 +249,7 @@ fn daemon(path: std::path::PathBuf, screen: Screen) -> Outcome {
     }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return error_line(&error.kind().to_string(), None, 1, screen),
+        Err(error) => return error_line(&word(&error), None, 1, screen),
     };
     let ended = runtime.block_on(run(Start {
         path,
@@ -297,6 +308,8 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 fn exit_of(error: &RunError) -> u8 {
     match error {
+        // A command that finds it so has only failed; a daemon that were started anew would find it so each time.
+        RunError::Ledger(LedgerError::Damaged { .. }) => CONFIGURATION,
         RunError::Ledger(error) => ledger_exit(error),
         RunError::Listen(_) | RunError::Setup(_) => 1,
         RunError::TaskEnded(_) => SOFTWARE,

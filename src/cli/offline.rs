@@ -10,6 +10,7 @@ use nix::unistd::{Gid, Uid};
 
 use super::{
     Outcome, PERMISSION, Screen, configuration_problems, error_line, ledger_exit, runtime,
+    shut_memory,
 };
 use crate::adapter::clock::Clock;
 use crate::adapter::control_socket::{AboutCertificate, Answer, Question, Verb};
@@ -17,6 +18,7 @@ use crate::adapter::http::Peer;
 use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::metrics::Metrics;
 use crate::adapter::sendgrid::{ApiKey, KeyReader};
+use crate::adapter::system_error::word;
 use crate::adapter::users::RunsAs;
 use crate::config::{Problems, Settings, access};
 use crate::daemon::board::Board;
@@ -24,7 +26,7 @@ use crate::daemon::desk;
 use crate::daemon::generation::{Generation, Life};
 use crate::daemon::opening::{opening, with_files};
 use crate::daemon::pulse::Pulses;
-use crate::daemon::shared::{LedgerHandle, Shared};
+use crate::daemon::shared::{LedgerHandle, Renderer, Shared};
 use crate::daemon::source::Told;
 use crate::domain::AccountName;
 use crate::intake::read_known;
@@ -75,8 +77,7 @@ impl Alone {
             error_line(&error.to_string(), help, ledger_exit(&error), screen)
         };
         let ledger = open(settings, question).map_err(no_ledger)?;
-        let runtime =
-            runtime().map_err(|it| error_line(&it.kind().to_string(), None, 1, screen))?;
+        let runtime = runtime().map_err(|it| error_line(&word(&it), None, 1, screen))?;
         let answered = runtime.block_on(self.work(Arc::clone(settings), ledger, question));
         runtime.shutdown_timeout(END);
         answered.map_err(|it| error_line(&it.to_string(), None, ledger_exit(&it), screen))
@@ -101,6 +102,7 @@ impl Alone {
             board,
             ledger,
             refusals: Told::default(),
+            renderer: Renderer::default(),
         };
         let pulses = Pulses::default();
         let mut generation = Generation::start(
@@ -185,7 +187,9 @@ pub(super) fn become_owner(settings: &Settings) -> Result<(), String> {
         None => setgroups(&[gid]).map_err(failed)?,
     }
     setgid(gid).map_err(failed)?;
-    setuid(uid).map_err(failed)
+    setuid(uid).map_err(failed)?;
+    shut_memory(); // another user is another start to the kernel
+    Ok(())
 }
 
 /// Whose the state directory is, if this is root and it is somebody else's.

@@ -187,12 +187,37 @@ pub(super) fn variable(path: &str) -> String {
 /// nothing.
 pub(super) const VARIABLE_PREFIX: &str = "SSO_CERTD__";
 
-/// The word among `known` that somebody who typed `word` probably meant.
+/// The longest word that a meant one is looked for, in bytes: to compare two takes as long as the product of their lengths.
+const LONGEST_WORD: usize = 63;
+
+/// The word among `known` that somebody who typed `word` probably meant; none for what is too long to be a name or a key.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
+    let length = word.chars().count();
+    let slips = |it: &str| 1 + it.len() / 5;
     known
         .into_iter()
+        .filter(|it| it.len().abs_diff(length) <= slips(it))
         .map(|it| (strsim::damerau_levenshtein(word, it), it))
-        .filter(|(distance, it)| *distance <= 1 + it.len() / 5)
+        .filter(|(distance, it)| *distance <= slips(it))
         .min()
         .map(|(_, it)| it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_seen_and_what_can_be_no_name_is_not_compared() {
+        let known = ["okta", "okta-eu", "entra"];
+        assert_eq!(nearest("otka", known), Some("okta"));
+        assert_eq!(nearest("oktaeu", known), Some("okta-eu"));
+        assert_eq!(nearest("google", known), None);
+        let (fits, long) = ("a".repeat(63), "a".repeat(64));
+        assert_eq!(nearest(&fits, [fits.as_str()]), Some(fits.as_str()));
+        assert_eq!(nearest(&long, [long.as_str()]), None);
+    }
 }

@@ -11,6 +11,7 @@
 
 mod access;
 mod agreement;
+mod bounds;
 mod check;
 mod environment;
 mod files;
@@ -82,9 +83,11 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
     }
     let printed = merged.printed();
     let raw = raw::read(merged.root).map_err(one)?;
+    let mut remarks = bounds::remarks(raw.accounts_in_use(), &raw.delivery);
     let settings = settings::settings(raw, files, environment).map_err(one)?;
+    remarks.splice(0..0, warnings(&settings, environment));
     Ok(Loaded {
-        warnings: warnings(&settings, environment),
+        warnings: remarks,
         settings,
         printed,
     })
@@ -161,6 +164,11 @@ fn warnings(settings: &Settings, environment: &Environment) -> Vec<Problem> {
             let help = "AD FS signs with a new key five days after it appears: a hold-down must leave room for a repair";
             warnings.push(Problem::new(text).help(help.to_owned()));
         }
+    }
+    if !settings.watch.events && settings.watch.poll.is_none() {
+        let text = "`watch.events` is false and `watch.poll` is \"0s\": a new file is found by `schedule.reconcile` alone";
+        let help = "watch.poll = \"60s\"";
+        warnings.push(Problem::new(text).help(help.to_owned()));
     }
     // Any minute shows it; this one is far from the calendar's ends.
     let times = settings

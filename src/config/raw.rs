@@ -55,6 +55,20 @@ pub(super) struct Raw {
     pub(super) log: RawLog,
 }
 
+impl Raw {
+    /// The accounts that something will be asked of: those of integrations, or all where there is none yet.
+    pub(super) fn accounts_in_use(&self) -> impl Iterator<Item = &RawAccount> {
+        let is_used = |name: &str| {
+            let mut integrations = self.integrations.values();
+            self.integrations.is_empty() || integrations.any(|it| it.account.0.as_str() == name)
+        };
+        let accounts = self.accounts.iter();
+        accounts
+            .filter(move |(name, _)| is_used(name))
+            .map(|(_, it)| it)
+    }
+}
+
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAccount {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 
 use super::access::Writers;
+use super::bounds;
 use super::environment::Environment;
 use super::problem::Problem;
 use super::raw::{
@@ -156,6 +157,7 @@ fn account(
     delivery: &RawDelivery,
     environment: &Environment,
 ) -> AccountSettings {
+    let gate = bounds::gate(&raw, delivery);
     let RawAccount {
         api_key_file,
         base_url,
@@ -165,7 +167,7 @@ fn account(
         proxy_credentials_file,
         connect_timeout,
         request_timeout,
-        requests_per_minute,
+        requests_per_minute: _,
     } = raw;
     AccountSettings {
         client: ClientSettings {
@@ -177,12 +179,7 @@ fn account(
             connect_timeout: connect_timeout.0,
             request_timeout: request_timeout.0,
         },
-        gate: GateSettings {
-            requests_per_minute,
-            retry_first: delivery.retry_first.0,
-            retry_cap: delivery.retry_cap.0,
-            probe: delivery.probe.0,
-        },
+        gate,
         key: key_source(name, api_key_file.map(path), environment),
     }
 }

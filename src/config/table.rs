@@ -76,13 +76,13 @@ pub(super) static FIXED: &[Key] = &[
         "delivery.retry_first",
         POSITIVE,
         Preset::Text("1s"),
-        "The wait after a failure; doubles at each further one ...",
+        "The wait after a failure, at least 100 ms; doubles at each further one ...",
     ),
     key(
         "delivery.retry_cap",
         POSITIVE,
         Preset::Text("15m"),
-        "... up to this.",
+        "... up to this, at least 1 s.",
     ),
     key(
         "delivery.refused_hold",
@@ -94,13 +94,13 @@ pub(super) static FIXED: &[Key] = &[
         "delivery.probe",
         POSITIVE,
         Preset::Text("5m"),
-        "How often a rejected key or a 403 is tried again; doubles to three times this.",
+        "How often a rejected key or a 403 is tried again, at least 10 s; doubles to three times this.",
     ),
     key(
         "http.listen",
         text::<HttpSettings>(),
         Preset::Text("127.0.0.1:9465"),
-        "Metrics, health and the status page, read-only; \"\" turns it off.",
+        "Metrics, health and the status page, read-only; \"\" turns it off. An address that is not there yet is tried again.",
     ),
     key(
         "log.level",

@@ -201,6 +201,11 @@ fn web_address(raw: &str, wants: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
+/// Whether a base URL leads to a literal loopback address.
+pub(super) fn is_literal_loopback(base_url: &str) -> bool {
+    Url::parse(base_url).is_ok_and(|it| is_loopback(&it))
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -1,6 +1,8 @@
 //! Answers what commands ask: the same answers by the daemon over its socket and by a command that found none.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -8,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::adapter::control_socket::{Answer, Question, Verb};
 use crate::adapter::http::Peer;
 use crate::adapter::ledger::{History, LedgerError, Query};
-use crate::config::nearest;
+use crate::config::{Settings, nearest};
 use crate::daemon::decisions::{decide, pause};
 use crate::daemon::explain::explain;
 use crate::daemon::generation::{Entrance, WaysIn};
@@ -39,7 +41,9 @@ pub async fn answer(
     peer: Option<Peer>,
 ) -> Answer {
     let terminal = terminal(question);
-    let names = match names(ways_in, &question.names) {
+    let (settings, asked) = (Arc::clone(&ways_in.settings), question.names.clone());
+    let found = shared.renderer.render(move || names(&settings, &asked));
+    let names = match found.await {
         Ok(names) => names,
         Err(problem) => return finish(errors_text(&[problem], USAGE, terminal)),
     };
@@ -49,7 +53,7 @@ pub async fn answer(
                 all: *all,
                 quiet: *quiet,
             };
-            status(shared, &names, question.json, options, terminal)
+            status(shared, names, question.json, options, terminal).await
         }
         Verb::Plan {
             at_millis,
@@ -102,9 +106,12 @@ pub async fn answer(
     }
 }
 
+/// The widths that an answer is laid out for.
+const WIDTHS: RangeInclusive<usize> = 20..=1_000;
+
 fn terminal(question: &Question) -> Terminal {
     Terminal {
-        width: question.width,
+        width: question.width.clamp(*WIDTHS.start(), *WIDTHS.end()),
         color: question.color,
         utf8: question.utf8,
     }
@@ -144,10 +151,10 @@ pub(super) fn failed(text: String, help: Option<String>, exit: u8, terminal: Ter
 
 /// The integrations asked about; all of them if none is named.
 fn names(
-    ways_in: &WaysIn,
+    settings: &Settings,
     raw: &[String],
 ) -> Result<BTreeSet<IntegrationName>, (String, Option<String>)> {
-    let known = &ways_in.settings.integrations;
+    let known = &settings.integrations;
     let mut names = BTreeSet::new();
     for raw in raw {
         let name = IntegrationName::parse(raw)
@@ -166,21 +173,24 @@ fn names(
     Ok(names)
 }
 
-fn status(
+async fn status(
     shared: &Shared,
-    names: &BTreeSet<IntegrationName>,
+    names: BTreeSet<IntegrationName>,
     is_json: bool,
     options: StatusOptions,
     terminal: Terminal,
 ) -> Answer {
-    let now = shared.clock.now().wall;
-    let whole = shared.board.read();
-    let snapshot = whole.only(names).unwrap_or(whole);
-    if is_json {
-        json(&status_json(&snapshot, now), exit(&snapshot, now))
-    } else {
-        finish(status_text(&snapshot, now, terminal, options))
-    }
+    let (board, now) = (shared.board.clone(), shared.clock.now().wall);
+    let write = move || {
+        let whole = board.read();
+        let snapshot = whole.only(&names).unwrap_or(whole);
+        if is_json {
+            json(&status_json(&snapshot, now), exit(&snapshot, now))
+        } else {
+            finish(status_text(&snapshot, now, terminal, options))
+        }
+    };
+    shared.renderer.render(write).await
 }
 
 async fn plan(
@@ -255,6 +265,11 @@ async fn history(
         },
         Err(error) => return failed(error.to_string(), None, 1, terminal),
     };
+    let write = move || written_history(found, is_json, terminal);
+    shared.renderer.render(write).await
+}
+
+fn written_history(found: History, is_json: bool, terminal: Terminal) -> Answer {
     let records: Vec<Record> = found
         .records
         .into_iter()

@@ -17,7 +17,7 @@ use crate::intake;
 use crate::plan::gate::{
     Admission, Gate, GateState, MOST_SKEW_SECS, Operation, Request, Scope, Why,
 };
-use crate::view::snapshot::Backoff;
+use crate::view::snapshot::{Backoff, Unusable};
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ pub struct Ticket {
 pub struct Link {
     name: AccountName,
     settings: AccountSettings,
-    client: Result<SendGrid, String>,
+    client: Result<SendGrid, Unusable>,
     key: KeyReader,
     current: Option<ApiKey>,
     warned: Option<KeyWarning>,
@@ -86,7 +86,7 @@ impl Link {
         };
         let mut link = Self {
             key: KeyReader::new(name.clone(), settings.key.clone()),
-            client: Err("no key was read yet".to_owned()),
+            client: Err(Unusable::key("no key was read yet".to_owned(), Vec::new())),
             current: None,
             warned: None,
             gate: Gate::restore(settings.gate, saved.clone()),
@@ -196,7 +196,7 @@ impl Link {
         loop {
             self.refresh_key();
             if let Err(why) = &self.client {
-                return Err(Closed::NoKey(why.clone()));
+                return Err(Closed::NoKey(why.to_string()));
             }
             if *self.stop.borrow() {
                 return Err(Closed::Stopping);
@@ -277,13 +277,10 @@ impl Link {
         let found = match self.key.read() {
             Ok(found) => found,
             Err(error) => {
-                let help = error.help();
-                let text = help
-                    .iter()
-                    .fold(error.to_string(), |all, it| format!("{all}; {}", it.trim()));
-                if self.client.as_ref().err() != Some(&text) && self.client.is_err() {
-                    tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
-                    self.client = Err(text);
+                let unusable = Unusable::key(error.to_string(), error.help());
+                if self.client.as_ref().err().is_some_and(|it| *it != unusable) {
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: {unusable}");
+                    self.client = Err(unusable);
                 }
                 return false;
             }
@@ -312,11 +309,11 @@ impl Link {
         match made {
             Ok(client) => self.client = Ok(client),
             Err(error) => {
-                let text = format!("accounts.{account}: {error}");
-                if self.client.as_ref().err() != Some(&text) {
-                    tracing::error!(%account, "Nothing can be asked of SendGrid: {text}");
+                let unusable = Unusable::client(error.to_string(), error.help(account));
+                if self.client.as_ref().err() != Some(&unusable) {
+                    tracing::error!(%account, "Nothing can be asked of SendGrid: accounts.{account}: {unusable}");
                 }
-                self.client = Err(text);
+                self.client = Err(unusable);
                 return false;
             }
         }
@@ -353,7 +350,8 @@ impl Link {
     /// Writes on the board how the account stands; `answered`: when SendGrid was asked just now, and why it failed.
     fn show(&self, answered: Option<(Moment, Option<String>)>) {
         let view = self.gate.view(&self.shared.clock.now());
-        let no_key = self.client.as_ref().err().cloned();
+        let unusable = self.client.as_ref().err().cloned();
+        let no_client = unusable.as_ref().map(ToString::to_string);
         let create = Request {
             operation: Operation::Create,
             integration: None,
@@ -363,7 +361,7 @@ impl Link {
             .closed(&self.shared.clock.now(), &create)
             .is_some_and(|it| it.scope == Scope::Creates);
         self.shared.board.account(&self.name, |it| {
-            it.has_key = no_key.is_none();
+            it.unusable.clone_from(&unusable);
             it.key_valid = view.key_valid;
             it.uploads_forbidden = uploads_forbidden;
             it.backoff = view.closed.map(|(until, why)| Backoff {
@@ -390,7 +388,7 @@ impl Link {
                     it.failures = it.failures.saturating_add(1);
                     it.failure = Some(failure);
                 }
-                None => it.failure = no_key.or_else(|| it.failure.take()),
+                None => it.failure = no_client.or_else(|| it.failure.take()),
             }
         });
     }

@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod calls;
+mod calm;
 pub mod course;
 pub mod decisions;
 pub mod desk;
@@ -42,7 +43,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::adapter::clock::Clock;
 use crate::adapter::control_socket;
@@ -54,12 +55,13 @@ use crate::adapter::systemd;
 use crate::adapter::users::RunsAs;
 use crate::config::{Access, Environment, Loaded, Problem, Settings, access, load};
 use crate::daemon::board::Board;
+use crate::daemon::calm::Calm;
 use crate::daemon::generation::{Generation, Life};
 use crate::daemon::inbox::Trigger;
 use crate::daemon::opening::{carry_over, opening};
 use crate::daemon::pulse::Pulses;
-use crate::daemon::services::{Services, Signals, stop_signal};
-use crate::daemon::shared::{LedgerHandle, Shared};
+use crate::daemon::services::{Door, Services, Signals, stop_signal};
+use crate::daemon::shared::{LedgerHandle, Renderer, Shared};
 use crate::daemon::source::Told;
 use crate::domain::Reason;
 use crate::domain::text::count;
@@ -115,10 +117,7 @@ pub async fn run(start: Start) -> Result<(), RunError> {
     let settings = Arc::new(loaded.settings);
     let mut signals = Signals::listen()?;
     let shared = share(&settings)?;
-    let listener = match settings.http.listen {
-        Some(address) => Some(Listener::tcp(address).await?),
-        None => None,
-    };
+    let door = Door::at(settings.http.listen).await?;
     let socket = Listener::unix(&control_socket::path(&settings.state_directory))?;
     let pulses = Pulses::default();
     let mut generation = Generation::start(
@@ -130,7 +129,7 @@ pub async fn run(start: Start) -> Result<(), RunError> {
     )
     .await?;
     let mut services = Services::start(&shared, &pulses, generation.ways_in().clone(), socket);
-    services.show(listener, &shared, &pulses);
+    services.show(door, &shared, &pulses);
     let mut daemon = Daemon {
         path,
         environment,
@@ -177,6 +176,7 @@ fn share(settings: &Settings) -> Result<Shared, RunError> {
         board,
         ledger,
         refusals: Told::default(),
+        renderer: Renderer::default(),
     })
 }
 
@@ -224,13 +224,16 @@ impl Daemon {
             () = generation.looked() => {}
             name = stop_signal(terminate, interrupt) => return End::Signal(name),
         }
+        let (mut reloads, mut rounds) = (Calm::default(), Calm::default());
         self.services.is_ready.store(true, Ordering::Release);
         systemd::ready();
         tell_start(&generation.ways_in().settings, self.services.address);
         loop {
             tokio::select! {
                 name = stop_signal(terminate, interrupt) => return End::Signal(name),
-                Some(()) = hangup.recv() => {
+                Some(()) = hangup.recv() => reloads.ask(Instant::now()),
+                () = reloads.due() => {
+                    reloads.begin();
                     systemd::reloading();
                     let reloaded = tokio::select! {
                         reloaded = self.reload(generation) => reloaded,
@@ -241,7 +244,11 @@ impl Daemon {
                     }
                     systemd::ready();
                 }
-                Some(()) = user.recv() => generation.ways_in().wake_all(Trigger::Signal),
+                Some(()) = user.recv() => rounds.ask(Instant::now()),
+                () = rounds.due() => {
+                    rounds.begin();
+                    generation.ways_in().wake_all(Trigger::Signal);
+                }
                 task = generation.first_end() => return End::Task(task),
                 task = self.services.first_end() => return End::Task(task),
                 _ = self.check.tick() => self.feed_watchdog(),
@@ -361,14 +368,12 @@ impl Daemon {
             .read(move |it| opening(&fresh, Some(it), &now, true))
             .await;
         let snapshot = opened.map_err(|it| one(&it))?;
-        let listener = match new.http.listen.filter(|it| Some(*it) != old.http.listen) {
-            Some(address) => Some(Listener::tcp(address).await.map_err(|it| one(&it))?),
-            None => None,
-        };
+        let moved_to = new.http.listen.filter(|it| Some(*it) != old.http.listen);
+        let door = Door::at(moved_to).await.map_err(|it| one(&it))?;
         self.log.set_level(&new.log.level).map_err(|it| one(&it))?;
         if new.http.listen != old.http.listen {
             self.services.hide().await;
-            self.services.show(listener, &self.shared, &self.pulses);
+            self.services.show(door, &self.shared, &self.pulses);
         }
         Ok((new, snapshot))
     }

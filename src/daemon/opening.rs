@@ -237,7 +237,7 @@ fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {
             settings.key,
             KeySource::Credential { .. } | KeySource::Variable
         ),
-        has_key: true,
+        unusable: None,
         uploads_forbidden: false,
         key_valid: None,
         backoff: None,

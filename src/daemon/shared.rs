@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::adapter::clock::Clock;
 use crate::adapter::ledger::{Ledger, LedgerError};
@@ -24,6 +24,40 @@ pub struct Shared {
     pub ledger: LedgerHandle,
     /// Which refusals were told.
     pub refusals: Told,
+    /// Where answers are written.
+    pub renderer: Renderer,
+}
+
+/// Answers written at once. The other threads that may block are for the ledger and the directories.
+const RENDERED_AT_ONCE: usize = 2;
+
+/// Writes answers on threads that may take their time: a thousand integrations, or a long question, must not keep a pass, a
+/// heartbeat or `/livez` from its turn. Cloning is cheap.
+#[derive(Clone)]
+pub struct Renderer {
+    places: Arc<Semaphore>,
+}
+
+impl Default for Renderer {
+    fn default() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(RENDERED_AT_ONCE)),
+        }
+    }
+}
+
+impl Renderer {
+    /// Does this work there. The place is given back when it is done, even if nobody waits for it any more.
+    pub async fn render<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let rendered = work();
+            drop(place);
+            rendered
+        });
+        done.await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
 }
 
 /// The ledger, for tasks that must not block.
@@ -76,6 +110,12 @@ impl LedgerHandle {
             }
         }
         result
+    }
+
+    /// Whether the ledger is still where it was opened, so that what is written can be found again.
+    pub async fn is_in_place(&self) -> bool {
+        let found = self.work(|it| Ok(it.is_in_place())).await;
+        found.unwrap_or(true) // there is none yet
     }
 
     async fn work<T: Send + 'static>(

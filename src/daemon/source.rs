@@ -52,9 +52,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How soon to look again where nothing could be seen; a step of a swap by hand may have been seen alone.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The longest that hints may put a look off: a neighbour that is written without end must not hide a finished file.
-const LONGEST_UNREST: Duration = Duration::from_secs(5);
-
 /// How late the hint of a change may come that the poll has found first.
 const LATE_HINT: Duration = Duration::from_millis(500);
 
@@ -198,7 +195,8 @@ impl SourceTask {
         }
     }
 
-    /// Waits for a reason to look. After a hint that is that nothing has happened for `quiet`.
+    /// Waits for a reason to look. After a hint that is that `quiet` has passed: later hints put the look off no further, or
+    /// a file that grows would hide a finished one. What is still too young then is looked at again when it is not.
     async fn wait(
         &mut self,
         state: &mut State,
@@ -206,11 +204,11 @@ impl SourceTask {
         next_poll: Option<Instant>,
     ) -> Cause {
         let again = self.again(state);
-        let mut quiet: Option<(Instant, Instant)> = None;
+        let mut quiet: Option<Instant> = None;
         loop {
             self.pulse.beat(SILENCE);
             let alarms = match quiet {
-                Some((quiet_at, latest)) => [Some(quiet_at.min(latest)), None, None],
+                Some(quiet_at) => [Some(quiet_at), None, None],
                 None => [next_poll, again, state.unannounced],
             };
             let beat = Instant::now() + BEAT;
@@ -220,12 +218,7 @@ impl SourceTask {
                 () = raised(&self.stop) => return Cause::Stop,
                 request = self.requests.recv() => return request.map_or(Cause::Stop, Cause::Request),
                 () = route.hinted() => {
-                    let now = Instant::now();
-                    let latest = match quiet {
-                        Some((_, latest)) => latest,
-                        None => now + LONGEST_UNREST.max(self.settings.quiet),
-                    };
-                    quiet = Some((now + self.settings.quiet, latest));
+                    quiet.get_or_insert(Instant::now() + self.settings.quiet + A_MOMENT);
                     state.unannounced = None;
                 }
                 () = sleep_until(alarm.min(beat)) => {
@@ -318,7 +311,10 @@ impl SourceTask {
     /// Writes down whether events come, and says it if they do not for a reason that a person can do something about.
     fn tell_watch(&self, state: &mut State, stand: Option<Result<Stand, WatchError>>) {
         state.is_watched = matches!(stand, Some(Ok(_)));
-        let Some(Err(error @ (WatchError::Limit | WatchError::Unsupported(_)))) = stand else {
+        let Some(Err(
+            error @ (WatchError::Limit | WatchError::TooManyFiles | WatchError::Unsupported(_)),
+        )) = stand
+        else {
             if state.is_watched && state.told.take().is_some() {
                 let path = printable_path(&self.settings.directory);
                 tracing::info!(path, "Watched by events again: {path}");

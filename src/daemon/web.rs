@@ -143,26 +143,25 @@ async fn page(State(web): State<Web>) -> impl IntoResponse {
         all: true,
         quiet: false,
     };
-    status_text(
-        &web.shared.board.read(),
-        web.shared.clock.now().wall,
-        terminal,
-        options,
-    )
-    .text
+    let (board, now) = (web.shared.board, web.shared.clock.now().wall);
+    let write = move || status_text(&board.read(), now, terminal, options).text;
+    web.shared.renderer.render(write).await
 }
 
 async fn metrics(State(web): State<Web>) -> impl IntoResponse {
-    let snapshot = web.shared.board.read();
-    let told = families(&snapshot);
-    let told = told
-        .into_iter()
-        .map(|it| {
-            let samples = it.samples.into_iter().map(|it| (it.labels, it.value));
-            gauges(it.name, it.help, samples)
-        })
-        .collect();
-    let text = web.shared.metrics.render(told);
+    let (board, metrics) = (web.shared.board, web.shared.metrics);
+    let write = move || {
+        let told = families(&board.read());
+        let told = told
+            .into_iter()
+            .map(|it| {
+                let samples = it.samples.into_iter().map(|it| (it.labels, it.value));
+                gauges(it.name, it.help, samples)
+            })
+            .collect();
+        metrics.render(told)
+    };
+    let text = web.shared.renderer.render(write).await;
     (
         [(
             header::CONTENT_TYPE,
@@ -195,10 +194,9 @@ async fn ready(State(web): State<Web>) -> (StatusCode, &'static str) {
 }
 
 async fn status(State(web): State<Web>) -> impl IntoResponse {
-    Json(status_json(
-        &web.shared.board.read(),
-        web.shared.clock.now().wall,
-    ))
+    let (board, now) = (web.shared.board, web.shared.clock.now().wall);
+    let write = move || Json(status_json(&board.read(), now)).into_response();
+    web.shared.renderer.render(write).await
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ fn two(big: u64, big_unit: &str, small: u64, small_unit: &str) -> String {
     }
 }
 
-fn is_hidden(character: char) -> bool {
+/// Whether a character could steer a terminal, or hide or turn round the text beside it.
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -53,6 +53,8 @@ attention! {
     Ledger = "ledger",
     /// SendGrid does not accept the API key.
     ApiKey = "api_key",
+    /// There are no roots to know SendGrid by, or nothing else to reach it with.
+    Tls = "tls",
 }
 
 impl Attention {

@@ -39,6 +39,8 @@ pub(crate) enum Concern {
     NoSuccessor,
     /// SendGrid does not accept the API key.
     ApiKey,
+    /// There is nothing to reach SendGrid with: no roots, no credentials for the proxy.
+    Tls,
     /// SendGrid says that the integration is not there.
     Missing,
     /// Not compared for longer than one round.
@@ -178,6 +180,7 @@ fn concerns(
         Attention::NoSuccessor => Some(Concern::NoSuccessor),
         Attention::Ledger => Some(Concern::Ledger),
         Attention::ApiKey => Some(Concern::ApiKey),
+        Attention::Tls => Some(Concern::Tls),
         Attention::NoTrust | Attention::TrustEnds => None, // these two move with time, see below
     };
     let mut concerns: BTreeSet<Concern> = reasons.iter().filter_map(of_reason).collect();

@@ -161,7 +161,7 @@ fn is_same_cause(
     other.worst() == Some(concern)
         && match concern {
             Concern::Ledger => true,
-            Concern::ApiKey => same_account,
+            Concern::ApiKey | Concern::Tls => same_account,
             Concern::Stale => same_account && is_account(named) && is_account(other),
             Concern::SourceDown => named.it.directory == other.it.directory,
             Concern::Paused => is_one_pause(named.it, other.it),
@@ -179,7 +179,7 @@ mod tests {
     use crate::plan::state::State;
     use crate::plan::trust::Evidence;
     use crate::plan::why::Why;
-    use crate::view::snapshot::{Backoff, IntegrationSnapshot, PassFailure};
+    use crate::view::snapshot::{Backoff, IntegrationSnapshot, PassFailure, Unusable};
     use crate::view::status_notes::account_note;
     use crate::view::testing::{
         account, adfs, adfs_next, at, because, certificate, integration, item, now, okta, paused,
@@ -448,6 +448,18 @@ mod tests {
             Mark::NeedsYou,
             "SendGrid does not accept the API key of account default: nothing of it is compared or uploaded.",
         );
+        let account = both.accounts.get_mut(&AccountName::default()).unwrap();
+        account.key_valid = None;
+        account.unusable = Some(Unusable {
+            lacks_key: true,
+            text: "the key file /etc/key is missing".to_owned(),
+            help: Vec::new(),
+        });
+        check(
+            &both,
+            Mark::NeedsYou,
+            "There is no usable API key for account default: nothing of it is compared or uploaded.",
+        );
         let mut it = well("okta");
         it.failure = Some(PassFailure {
             since: now(),
@@ -459,6 +471,26 @@ mod tests {
             Mark::NeedsYou,
             "okta: SendGrid says that this integration is not there (a wrong account or id?).",
         );
+    }
+
+    #[test]
+    fn what_the_connection_lacks_is_no_matter_of_the_key() {
+        let mut both = snapshot(vec![well("okta"), well("adfs")]);
+        let account = both.accounts.get_mut(&AccountName::default()).unwrap();
+        account.unusable = Some(Unusable {
+            lacks_key: false,
+            text: "this system has no CA bundle".to_owned(),
+            help: Vec::new(),
+        });
+        check(
+            &both,
+            Mark::NeedsYou,
+            "Nothing of account default is compared or uploaded: this system has no CA bundle.",
+        );
+        for it in both.integrations.values() {
+            let reasons: Vec<_> = it.attention(&both).iter().map(|it| it.word()).collect();
+            assert_eq!(reasons, ["tls"]);
+        }
     }
 
     fn failing(it: &mut IntegrationSnapshot, compared_at: Option<Timestamp>) {

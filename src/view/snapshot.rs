@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,8 +157,8 @@ pub struct AccountSnapshot {
     pub key_from: String,
     /// Whether a new key needs a restart, because it is a copy made at start.
     pub key_needs_restart: bool,
-    /// Whether there is a key that can be sent at all.
-    pub has_key: bool,
+    /// Why nothing at all can be asked; none while something can.
+    pub unusable: Option<Unusable>,
     /// Whether SendGrid forbids uploads with this key: a scope is missing, or it is a temporary block.
     pub uploads_forbidden: bool,
     /// Whether SendGrid accepts the key; none until it has answered.
@@ -183,7 +184,54 @@ pub struct AccountSnapshot {
 impl AccountSnapshot {
     /// Whether only another key, or another permission, helps.
     pub fn needs_key(&self) -> bool {
-        !self.has_key || self.key_valid == Some(false) || self.uploads_forbidden
+        let has_none = self.unusable.as_ref().is_some_and(|it| it.lacks_key);
+        has_none || self.key_valid == Some(false) || self.uploads_forbidden
+    }
+
+    /// Whether there is a key, and nothing to reach SendGrid with: no roots, no credentials for the proxy.
+    pub fn lacks_client(&self) -> bool {
+        self.unusable.as_ref().is_some_and(|it| !it.lacks_key)
+    }
+}
+
+/// Why nothing can be asked of SendGrid with what this machine has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unusable {
+    /// Whether it is for want of a key; else it is for want of what the connection needs.
+    pub lacks_key: bool,
+    /// What is wrong.
+    pub text: String,
+    /// Lines that help.
+    pub help: Vec<String>,
+}
+
+impl Unusable {
+    /// For want of a key.
+    pub const fn key(text: String, help: Vec<String>) -> Self {
+        Self {
+            lacks_key: true,
+            text,
+            help,
+        }
+    }
+
+    /// For want of what the connection needs.
+    pub const fn client(text: String, help: Vec<String>) -> Self {
+        Self {
+            lacks_key: false,
+            text,
+            help,
+        }
+    }
+}
+
+/// All of it in one line.
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        self.help
+            .iter()
+            .try_for_each(|it| write!(f, "; {}", it.trim()))
     }
 }
 
@@ -281,12 +329,9 @@ impl IntegrationSnapshot {
         if snapshot.ledger_failure.is_some() {
             reasons.insert(Attention::Ledger);
         }
-        if snapshot
-            .accounts
-            .get(&self.account)
-            .is_some_and(AccountSnapshot::needs_key)
-        {
-            reasons.insert(Attention::ApiKey);
+        if let Some(account) = snapshot.accounts.get(&self.account) {
+            reasons.extend(account.needs_key().then_some(Attention::ApiKey));
+            reasons.extend(account.lacks_client().then_some(Attention::Tls));
         }
         reasons
     }

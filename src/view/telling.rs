@@ -49,6 +49,7 @@ impl Teller<'_> {
             Concern::Removed => self.removed(),
             Concern::NoSuccessor => self.no_successor(),
             Concern::ApiKey => self.api_key(),
+            Concern::Tls => self.unreachable(),
             Concern::Missing => Told::from(format!(
                 "{name}: SendGrid says that this integration is not there (a wrong account or id?)"
             )),
@@ -80,7 +81,7 @@ impl Teller<'_> {
         let is = |test: fn(&AccountSnapshot) -> bool| {
             self.snapshot.accounts.get(account).is_some_and(test)
         };
-        Told::from(if is(|it| !it.has_key) {
+        Told::from(if is(|it| it.unusable.is_some()) {
             format!(
                 "There is no usable API key for account {account}: nothing of it is compared or uploaded"
             )
@@ -93,6 +94,17 @@ impl Teller<'_> {
                 "SendGrid does not accept the API key of account {account}: nothing of it is compared or uploaded"
             )
         })
+    }
+
+    fn unreachable(&self) -> Told {
+        let account = &self.standing.it.account;
+        let unusable = self.snapshot.accounts.get(account);
+        let unusable = unusable.and_then(|it| it.unusable.as_ref());
+        let why = unusable.map_or("", |it| it.text.as_str());
+        let why = printable(why, LONGEST);
+        Told::from(format!(
+            "Nothing of account {account} is compared or uploaded: {why}"
+        ))
     }
 
     fn no_trust(&self) -> Told {

@@ -1,6 +1,8 @@
 //! The terminal as a value: marks, tones, and lines in them.
 
-use crate::domain::text::printable;
+use std::fmt::Write as _;
+
+use crate::domain::text::{is_hidden, printable};
 
 use super::table::Table;
 
@@ -141,17 +143,79 @@ impl Terminal {
 
     /// The text in a colour, if colours are wanted.
     pub(crate) fn paint(self, text: &str, tone: Tone) -> String {
-        let code = match tone {
-            Tone::Plain => return text.to_owned(),
-            _ if !self.color || text.is_empty() => return text.to_owned(),
-            Tone::Fine => "32",
-            Tone::Waits => "34",
-            Tone::NeedsYou => "1;33",
-            Tone::Broken => "1;31",
-            Tone::NotOurs => "35",
-            Tone::Dim => "2",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        match tone.code().filter(|_| self.color && !text.is_empty()) {
+            Some(code) => format!("{BEGIN}{code}m{text}{BEGIN}{END}m"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// An answer that came from elsewhere: its lines, and our own colours where they are wanted. Nothing else in it steers
+    /// the terminal, whoever wrote it.
+    pub fn foreign(self, answer: &str) -> String {
+        let lines: Vec<String> = answer.split('\n').map(|it| self.foreign_line(it)).collect();
+        lines.join("\n")
+    }
+
+    fn foreign_line(self, line: &str) -> String {
+        let mut pieces = line.split(BEGIN);
+        let mut out = self.text(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let painted = piece
+                .split_once('m')
+                .filter(|(code, _)| self.color && CODES.contains(code));
+            if let Some((code, text)) = painted {
+                out.push_str(BEGIN);
+                out.push_str(code);
+                out.push('m');
+                out.push_str(&self.text(text));
+            } else {
+                out.push_str(&self.text(BEGIN));
+                out.push_str(&self.text(piece));
+            }
+        }
+        out
+    }
+
+    /// The same for an answer in JSON, which stays the JSON that it was.
+    pub fn foreign_json(self, answer: &str) -> String {
+        let mut out = String::with_capacity(answer.len());
+        for character in answer.chars() {
+            let is_unfit = is_hidden(character) || !(self.utf8 || character.is_ascii());
+            if character == '\n' || !is_unfit {
+                out.push(character);
+                continue;
+            }
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a text does not fail.
+                if write!(out, "\\u{unit:04x}").is_err() {
+                    return String::new();
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Begins a colour, and its end.
+const BEGIN: &str = "\u{1b}[";
+
+/// Ends every colour.
+const END: &str = "0";
+
+/// Every code that [`Terminal::paint`] writes.
+const CODES: [&str; 7] = [END, "32", "34", "1;33", "1;31", "35", "2"];
+
+impl Tone {
+    const fn code(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Plain => return None,
+            Self::Fine => "32",
+            Self::Waits => "34",
+            Self::NeedsYou => "1;33",
+            Self::Broken => "1;31",
+            Self::NotOurs => "35",
+            Self::Dim => "2",
+        })
     }
 }
 
@@ -254,6 +318,62 @@ mod tests {
             let mut page = Page::new(Terminal { utf8, ..ASCII });
             page.line("\u{1b}[2J\nx");
             assert_eq!(page.finish(0).text, "\\u{1b}[2J\\u{a}x\n");
+        }
+    }
+
+    #[test]
+    fn nothing_but_lines_and_our_colours_comes_through_from_an_answer() {
+        let color = Terminal {
+            color: true,
+            utf8: true,
+            ..ASCII
+        };
+        let tones = [
+            Tone::Plain,
+            Tone::Fine,
+            Tone::Waits,
+            Tone::NeedsYou,
+            Tone::Broken,
+            Tone::NotOurs,
+            Tone::Dim,
+        ];
+        for tone in tones {
+            let painted = format!("a {}\nb\n", color.paint("x – y", tone));
+            assert_eq!(color.foreign(&painted), painted);
+        }
+        for (answer, expected) in [
+            ("\u{1b}[2J\u{1b}[8mx", "\\u{1b}[2J\\u{1b}[8mx"),
+            ("\u{1b}]0;x\u{7}\r\ny\t", "\\u{1b}]0;x\\u{7}\\u{d}\ny\\u{9}"),
+            ("\u{9b}2J\u{202e}z", "\\u{9b}2J\\u{202e}z"),
+        ] {
+            assert_eq!(color.foreign(answer), expected);
+        }
+        assert_eq!(
+            ASCII.foreign("\u{1b}[32mx\u{1b}[0m"),
+            "\\u{1b}[32mx\\u{1b}[0m"
+        );
+        assert_eq!(
+            ASCII.foreign("ě"),
+            "\\u{11b}",
+            "its second byte steers some"
+        );
+    }
+
+    #[test]
+    fn an_answer_in_json_stays_what_it_was() {
+        let answer = "{\"a\": \"\u{202e}\u{e0001}\u{7f}ü\"}\n";
+        let utf8 = Terminal {
+            utf8: true,
+            ..ASCII
+        };
+        for (terminal, expected) in [
+            (utf8, "{\"a\": \"\\u202e\\udb40\\udc01\\u007fü\"}\n"),
+            (ASCII, "{\"a\": \"\\u202e\\udb40\\udc01\\u007f\\u00fc\"}\n"),
+        ] {
+            let shown = terminal.foreign_json(answer);
+            assert_eq!(shown, expected);
+            let parse = |it: &str| serde_json::from_str::<serde_json::Value>(it).unwrap();
+            assert_eq!(parse(&shown), parse(answer));
         }
     }
 

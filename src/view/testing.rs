@@ -302,7 +302,7 @@ pub(crate) fn account(name: &str) -> AccountSnapshot {
         requests_per_minute: 120,
         key_from: "the credential sendgrid-api-key".to_owned(),
         key_needs_restart: true,
-        has_key: true,
+        unusable: None,
         uploads_forbidden: false,
         key_valid: Some(true),
         backoff: None,

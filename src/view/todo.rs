@@ -13,7 +13,7 @@ use crate::plan::state::State;
 use super::concern::{Concern, Standing, items, latest_expiry, others, refusals};
 use super::named::which;
 use super::refusal_text::{file_name, help_lines, shell_word};
-use super::snapshot::{IntegrationSnapshot, Snapshot};
+use super::snapshot::{AccountSnapshot, IntegrationSnapshot, Snapshot, Unusable};
 use super::todo_certificate::{foreign, held, rejected, removed};
 
 /// One thing to do.
@@ -57,8 +57,8 @@ pub(crate) fn todos(snapshot: &Snapshot, standings: &[Standing<'_>], now: Timest
         };
         add(concern, refused(file, refusal, &names));
     }
-    for todo in of_accounts(snapshot, standings) {
-        add(Concern::ApiKey, todo);
+    for (concern, todo) in of_accounts(snapshot, standings) {
+        add(concern, todo);
     }
     if let Some(why) = &snapshot.ledger_failure {
         let what = format!("the ledger cannot be written: {}", printable(why, 200));
@@ -116,6 +116,7 @@ fn of_integration(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) ->
         Concern::SourceDown => vec![source_down(it)],
         Concern::PrivateKey
         | Concern::ApiKey
+        | Concern::Tls
         | Concern::Ledger
         | Concern::Stale
         | Concern::Starting
@@ -212,22 +213,14 @@ fn ending(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) -> Option<
     )
 }
 
-/// More names of files that were not looked at are counted.
-const MOST_NAMED: usize = 5;
-
 fn surplus(it: &IntegrationSnapshot) -> Option<Todo> {
     let Some(Ok(look)) = &it.source.look else {
         return None;
     };
     let surplus = Some(&look.surplus).filter(|it| !it.is_empty())?;
     let number = count(surplus.count, "file was", "files were");
-    let mut named: Vec<String> = surplus
-        .first
-        .iter()
-        .take(MOST_NAMED)
-        .map(|it| file_name(it))
-        .collect();
-    let more = surplus.count.saturating_sub(named.len());
+    let mut named: Vec<String> = surplus.first.iter().map(|it| file_name(it)).collect();
+    let more = surplus.more();
     if more > 0 {
         named.push(format!("and {more} more"));
     }
@@ -267,25 +260,28 @@ fn source_down(it: &IntegrationSnapshot) -> Todo {
     todo.note("or", format!("correct integrations.{}.directory", it.name))
 }
 
-fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<Todo> {
+fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<(Concern, Todo)> {
     let concerned: BTreeSet<_> = standings
         .iter()
-        .filter(|it| it.concerns.contains(&Concern::ApiKey))
-        .map(|it| &it.it.account)
+        .flat_map(|standing| {
+            let of_account = [Concern::ApiKey, Concern::Tls].into_iter();
+            let stands = of_account.filter(|it| standing.concerns.contains(it));
+            stands.map(|it| (&standing.it.account, it))
+        })
         .collect();
-    let account = |name| snapshot.accounts.get(name);
     concerned
         .into_iter()
-        .filter_map(account)
-        .map(|it| {
+        .filter_map(|(name, concern)| Some((snapshot.accounts.get(name)?, concern)))
+        .map(|(it, concern)| {
+            if let Some(unusable) = &it.unusable {
+                return (concern, nothing_to_ask_with(it, unusable));
+            }
             let then = if it.key_needs_restart {
                 "replace it, then: systemctl restart sso-certd"
             } else {
                 "replace it; a changed file is picked up by itself"
             };
-            let what = if !it.has_key {
-                format!("there is no usable key ({})", it.key_from)
-            } else if it.uploads_forbidden && it.key_valid != Some(false) {
+            let what = if it.uploads_forbidden && it.key_valid != Some(false) {
                 format!(
                     "SendGrid forbids uploads with its key ({}); scope sso.settings.create?",
                     it.key_from
@@ -293,9 +289,22 @@ fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<Todo> {
             } else {
                 format!("SendGrid does not accept its key ({})", it.key_from)
             };
-            Todo::new(format!("account {}: {what}", it.name)).note("what helps", then)
+            let todo = Todo::new(format!("account {}: {what}", it.name));
+            (concern, todo.note("what helps", then))
         })
         .collect()
+}
+
+fn nothing_to_ask_with(account: &AccountSnapshot, unusable: &Unusable) -> Todo {
+    let todo = Todo::new(format!(
+        "account {}: {}",
+        account.name,
+        printable(&unusable.text, 200)
+    ));
+    let lines = unusable.help.iter().enumerate();
+    lines.fold(todo, |todo, (index, line)| {
+        todo.note(if index == 0 { "what helps" } else { "" }, line.trim())
+    })
 }
 
 /// Every refused file once, with the integrations whose directory it lies in.
@@ -330,4 +339,27 @@ fn refused(file: &LookedFile, refusal: &Refusal, names: &BTreeSet<String>) -> To
 
 pub(crate) fn directory(it: &IntegrationSnapshot) -> String {
     printable_path(&it.directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Look, PassedOver};
+    use crate::view::testing::with_look;
+
+    #[test]
+    fn the_first_twenty_surplus_files_are_named_and_the_rest_counted() {
+        let first = (0..PassedOver::SHOWN).map(|it| format!("/x/{it:02}.pem").into());
+        let look = Look {
+            surplus: PassedOver {
+                count: 40,
+                first: first.collect(),
+            },
+            ..Look::default()
+        };
+        let todo = surplus(&with_look("okta", Vec::new(), look)).unwrap();
+        let names: Vec<String> = (0..20).map(|it| format!("{it:02}.pem")).collect();
+        let ends = format!(": {}, and 20 more", names.join(", "));
+        assert!(todo.what.ends_with(&ends), "{}", todo.what);
+    }
 }

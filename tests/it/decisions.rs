@@ -732,10 +732,14 @@ async fn the_listener_takes_no_decision() {
 async fn who_holds_the_ledger_and_does_not_answer_keeps_decisions_out() {
     let new = valid("new");
     let desk = Desk::with(APPROVAL, &[("new.pem", &new)], true).await;
+    let daemon = desk.daemon.as_ref().unwrap();
+    // It would make its socket anew.
+    daemon.signal(rustix::process::Signal::STOP);
     std::fs::remove_file(desk.stage.home.state().join("control.sock")).unwrap();
     let held = desk.decide("approve", &new, &[]).await;
     assert_eq!(held.exit, 75, "{held:?}");
     assert_eq!(desk.writes().len(), 0);
+    daemon.signal(rustix::process::Signal::CONT);
     assert_eq!(desk.daemon.unwrap().stop().await, 0);
 }
 

@@ -1,4 +1,5 @@
-//! Private keys that fall into the directory of certificates: refused, each of them, and never seen again.
+//! Private keys that fall into the directory of certificates: refused, each of them, and never seen again. The daemon's
+//! memory is searched by `tests/system/memory.test`, as root alone can read it.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,9 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::certificates::{Made, valid};
+use crate::certificates::valid;
 use crate::harness::{Home, KEY, OKTA, Stage, files_below};
-use crate::keys::{Key, Place, every_container, utf16};
+use crate::keys::{Key, every_hiding_place};
 use crate::simulator::{Options, Simulator};
 use crate::traces::Traces;
 
@@ -24,7 +25,7 @@ async fn a_key_in_any_container_is_refused_and_leaves_no_trace() {
         home,
     };
     let good = valid("good");
-    let keys = every_hiding_place(&good);
+    let keys = every_hiding_place(good.pem.as_bytes());
     assert!(keys.len() > 400, "{}", keys.len());
     let traces = Traces::of(keys.iter().flat_map(|it| &it.secrets).map(Vec::as_slice));
     for key in keys.iter().filter(|it| !it.name.ends_with(", cut")) {
@@ -103,45 +104,7 @@ async fn a_key_in_any_container_is_refused_and_leaves_no_trace() {
             .iter()
             .any(|it| certificate.form_in(&it.1) == Some("bytes"))
     );
-    assert!(certificate.form_in_memory(daemon.pid()).unwrap().is_some());
-    assert_eq!(
-        traces.form_in_memory(daemon.pid()).unwrap(),
-        None,
-        "in the daemon's memory"
-    );
     stage.assert_well_behaved();
-}
-
-/// Every container alone, between certificates, behind much text, cut, and in UTF-16.
-fn every_hiding_place(certificate: &Made) -> Vec<Key> {
-    const MUCH: usize = 60 * 1024;
-    let pem = certificate.pem.as_bytes();
-    let mut all = Vec::new();
-    for key in every_container(20_261_125) {
-        if key.place != Place::File {
-            let between = [pem, &key.bytes, b"\n", pem].concat();
-            all.push(key.dressed("between certificates", between));
-        }
-        if key.name.ends_with(" in PEM") || key.name.ends_with(" in DER") {
-            let mut comments = b"# comment\n".repeat(MUCH / 10);
-            comments.truncate(MUCH - key.bytes.len());
-            let behind = [&comments, &b"\n"[..], &key.bytes].concat();
-            all.push(key.dressed("behind comments", behind));
-        }
-        if key.known_by.is_some() {
-            let half = &key.bytes[..key.bytes.len() / 3 * 2];
-            let cut = key.dressed("cut", half.to_vec());
-            all.push(cut);
-        }
-        if key.is_text() {
-            all.push(key.dressed("in UTF-16", utf16(&key.bytes, true)));
-            let before = if key.place == Place::File { b"" } else { pem };
-            let whole = [before, &key.bytes].concat();
-            all.push(key.dressed("in UTF-16 of the other order", utf16(&whole, false)));
-        }
-        all.push(key);
-    }
-    all
 }
 
 fn put(home: &Home, name: &str, keys: &[Key]) {

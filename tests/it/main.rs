@@ -16,6 +16,7 @@
 )]
 
 mod answers;
+mod bounds;
 mod certificates;
 mod commands;
 mod configuration;
@@ -35,6 +36,7 @@ mod lifecycle;
 mod listener;
 mod lists;
 mod outage;
+mod plumbing;
 mod proof;
 mod read_integration;
 mod rollover;

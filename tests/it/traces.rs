@@ -1,19 +1,19 @@
 //! Looks for pieces of secrets in whatever a process leaves behind: as bytes, as base64, as hexadecimal digits.
 
+#![allow(
+    unreachable_pub,
+    clippy::indexing_slicing,
+    reason = "a program of the system tests includes this, too"
+)]
+
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use base64ct::{Base64, Encoding as _};
 
 use crate::keys::hex;
 
 /// Bytes of a secret in one piece: a dozen do not occur by chance.
-const PIECE: usize = 12;
-
-/// How much of a process's memory is looked at in one go.
-const CHUNK: usize = 1 << 20;
+pub const PIECE: usize = 12;
 
 /// Pieces of secrets in every form they could be copied in.
 pub struct Traces {
@@ -70,51 +70,6 @@ impl Traces {
         .into_iter()
         .find_map(|(form, is_there)| is_there.then_some(form))
     }
-
-    /// The form in which a piece is anywhere in the memory of a process, what it freed and not yet reused included.
-    pub fn form_in_memory(&self, process: u32) -> io::Result<Option<&'static str>> {
-        const PAGE: usize = 4096;
-        let memory = File::open(format!("/proc/{process}/mem"))?;
-        let mut buffer = vec![0; CHUNK + PIECE * 8];
-        for (start, end) in writable_regions(process)? {
-            let mut at = start;
-            while at < end {
-                let length = usize::try_from(end - at).unwrap_or(usize::MAX);
-                let part = &mut buffer[..length.min(CHUNK + PIECE * 8)];
-                // A region may go while it is read.
-                let Ok(count) = memory.read_at(part, at) else {
-                    break;
-                };
-                if count == 0 {
-                    break;
-                }
-                // Most pages were never touched.
-                let used: Vec<u8> = part[..count]
-                    .chunks(PAGE)
-                    .filter(|it| it.iter().any(|byte| *byte != 0))
-                    .flatten()
-                    .copied()
-                    .collect();
-                if let Some(form) = self.form_in(&used) {
-                    return Ok(Some(form));
-                }
-                at += u64::try_from(count.min(CHUNK)).unwrap();
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn writable_regions(process: u32) -> io::Result<Vec<(u64, u64)>> {
-    let maps = fs::read_to_string(format!("/proc/{process}/maps"))?;
-    let region = |line: &str| {
-        let (range, rest) = line.split_once(' ')?;
-        let (start, end) = range.split_once('-')?;
-        let number = |it| u64::from_str_radix(it, 16).ok();
-        rest.starts_with("rw")
-            .then_some((number(start)?, number(end)?))
-    };
-    Ok(maps.lines().filter_map(region).collect())
 }
 
 /// Pieces of one length.

@@ -57,6 +57,37 @@ impl Key {
     }
 }
 
+/// Every container alone, between certificates, behind much text, cut, and in UTF-16.
+pub fn every_hiding_place(pem: &[u8]) -> Vec<Key> {
+    const MUCH: usize = 60 * 1024;
+    let mut all = Vec::new();
+    for key in every_container(20_261_125) {
+        if key.place != Place::File {
+            let between = [pem, &key.bytes, b"\n", pem].concat();
+            all.push(key.dressed("between certificates", between));
+        }
+        if key.name.ends_with(" in PEM") || key.name.ends_with(" in DER") {
+            let mut comments = b"# comment\n".repeat(MUCH / 10);
+            comments.truncate(MUCH - key.bytes.len());
+            let behind = [&comments, &b"\n"[..], &key.bytes].concat();
+            all.push(key.dressed("behind comments", behind));
+        }
+        if key.known_by.is_some() {
+            let half = &key.bytes[..key.bytes.len() / 3 * 2];
+            let cut = key.dressed("cut", half.to_vec());
+            all.push(cut);
+        }
+        if key.is_text() {
+            all.push(key.dressed("in UTF-16", utf16(&key.bytes, true)));
+            let before = if key.place == Place::File { b"" } else { pem };
+            let whole = [before, &key.bytes].concat();
+            all.push(key.dressed("in UTF-16 of the other order", utf16(&whole, false)));
+        }
+        all.push(key);
+    }
+    all
+}
+
 /// Every container with keys of this seed.
 pub fn every_container(seed: u64) -> Vec<Key> {
     let mut numbers = Numbers(seed);

@@ -87,9 +87,20 @@ fn made() -> Vec<Vec<u8>> {
         ])],
         ..issued.clone()
     };
+    let short = Shape {
+        key: forge::rsa_info(&forge::short_rsa_modulus(), 65_537),
+        signing: Signing::ShortPkcs1,
+        ..Shape::default()
+    };
+    let root = Shape {
+        extensions: vec![forge::ca(), forge::key_usage(0x04)],
+        ..Shape::default()
+    };
     vec![
         Shape::default().der(),
         full.der(),
+        short.der(),
+        root.der(),
         Shape {
             version: None,
             ..Shape::default()

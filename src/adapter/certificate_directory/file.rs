@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::access;
+pub(super) use crate::adapter::system_error::word;
 use crate::adapter::users::user_name;
 use crate::domain::{
     Accepted, ContentId, FILE_LIMIT, FileVerdict, Fingerprint, Judge, LookedFile, Reason, Refusal,
@@ -314,16 +315,6 @@ pub(super) fn looked(
     }
 }
 
-/// The system's word for an error, as it stands in the middle of a sentence.
-pub(super) fn word(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(characters).collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,10 +355,5 @@ mod tests {
         let opened = read_while(path, &stamp, &reader, || {});
         assert!(matches!(opened, Opened::Read(..)));
         assert_eq!((reader.reads(), JUDGED.load(Ordering::Relaxed)), (2, 1));
-    }
-
-    #[test]
-    fn an_error_is_said_in_the_systems_words() {
-        assert_eq!(word(&io::Error::from_raw_os_error(13)), "permission denied");
     }
 }

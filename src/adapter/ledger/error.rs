@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::adapter::system_error::word;
 use crate::domain::text::printable_path;
 
 use super::lock::Holder;
@@ -34,10 +36,12 @@ pub enum LedgerError {
         /// Which program, with its version.
         written_by: String,
     },
-    /// It is not what this program wrote. It is never repaired or replaced by itself. Exit 1.
+    /// It is not what this program wrote. It is never repaired or replaced by itself. Exit 78 of the daemon: a restart
+    /// changes nothing.
     #[error(
         "the ledger {} is damaged: {what}; put a copy from a backup in its place, or move it away \
-         with its -wal and -shm: then nothing at SendGrid is known to be ours",
+         with its -wal and -shm: then nothing at SendGrid is known to be ours, so nothing is retired \
+         until `adopt`, and what was approved, denied or paused is forgotten",
         printable_path(.path)
     )]
     Damaged {
@@ -101,8 +105,12 @@ pub enum Obstacle {
     Moved,
     /// The file system cannot share memory between processes.
     NoSharedMemory,
+    /// No file can be opened: this process, or the machine, has as many open as it may.
+    TooManyFiles,
     /// The disk did not do what it was asked to.
     InputOutput,
+    /// What else the system says, by its number.
+    System(i32),
     /// An answer of SQLite that nothing here explains, by its number.
     Unexpected(i32),
 }
@@ -115,11 +123,15 @@ impl fmt::Display for Obstacle {
             Self::Permission => "permission denied",
             Self::NoDirectory => "no such directory",
             Self::Locked => "another program keeps it locked",
-            Self::Moved => "the file was moved or deleted; restart sso-certd",
+            Self::Moved => "the file was moved or deleted; sso-certd ends, to be started anew",
             Self::NoSharedMemory => {
                 "its file system cannot share memory, as network file systems cannot"
             }
+            Self::TooManyFiles => {
+                "too many open files; see LimitNOFILE in the unit, and fs.file-max"
+            }
             Self::InputOutput => "input/output error; dmesg may say more",
+            Self::System(code) => return f.write_str(&word(&io::Error::from_raw_os_error(*code))),
             Self::Unexpected(code) => return write!(f, "SQLite says {code}"),
         })
     }
@@ -128,12 +140,17 @@ impl fmt::Display for Obstacle {
 impl From<&io::Error> for Obstacle {
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind;
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::MFILE | Errno::NFILE) => return Self::TooManyFiles,
+            Some(Errno::IO) => return Self::InputOutput,
+            _ => {}
+        }
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace,
             ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             ErrorKind::PermissionDenied => Self::Permission,
             ErrorKind::NotFound | ErrorKind::NotADirectory => Self::NoDirectory,
-            _ => Self::InputOutput,
+            _ => error.raw_os_error().map_or(Self::InputOutput, Self::System),
         }
     }
 }
@@ -220,4 +237,31 @@ fn ask_the_system(path: &Path, writing: bool) -> Option<Obstacle> {
         .write(writing)
         .open(path);
     opened.err().map(|it| Obstacle::from(&it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_way_is_told_by_its_name() {
+        for (errno, expected) in [
+            (
+                Errno::MFILE,
+                "too many open files; see LimitNOFILE in the unit, and fs.file-max",
+            ),
+            (
+                Errno::NFILE,
+                "too many open files; see LimitNOFILE in the unit, and fs.file-max",
+            ),
+            (Errno::IO, "input/output error; dmesg may say more"),
+            (Errno::ISDIR, "is a directory"),
+            (Errno::LOOP, "too many levels of symbolic links"),
+            (Errno::NOSPC, "no space left; make room there"),
+            (Errno::ACCESS, "permission denied"),
+        ] {
+            let error = io::Error::from(errno);
+            assert_eq!(Obstacle::from(&error).to_string(), expected);
+        }
+    }
 }

@@ -1,4 +1,6 @@
-//! One instance a state directory: an advisory lock (`flock`) on a file in it, held as long as the ledger is open.
+//! One instance a state directory: advisory locks (`flock`) on the directory and on a file in it, held as long as the ledger
+//! is open. The directory's still holds when everything in it was deleted; on a file system that locks no directories the
+//! file's has to do.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -8,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::{LedgerError, Obstacle};
+use super::place::FileIdentity;
 
 /// The file's name. It stays when the instance ends; only the lock on it says something.
 pub(super) const FILE: &str = "lock";
@@ -33,10 +36,12 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The lock, held. The kernel gives it back when the process ends, however it ends.
+/// The locks, held. The kernel gives them back when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct InstanceLock {
+    _directory: Option<File>,
     _file: File,
+    places: [FileIdentity; 2],
 }
 
 impl InstanceLock {
@@ -47,6 +52,13 @@ impl InstanceLock {
             path: path.clone(),
             obstacle: Obstacle::from(it),
         };
+        let opened = File::open(directory).map_err(|it| not_writable(&it))?;
+        let place = FileIdentity::opened(directory.to_owned(), opened.metadata());
+        let locked = match try_take(&opened) {
+            Ok(true) => Some(opened),
+            Ok(false) => return Err(held(directory)),
+            Err(_) => None,
+        };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -56,37 +68,57 @@ impl InstanceLock {
             .open(&path)
             .map_err(|it| not_writable(&it))?;
         if !try_take(&file).map_err(|it| not_writable(&it))? {
-            return Err(LedgerError::Held {
-                directory: directory.to_owned(),
-                holder: read_holder(&file),
-            });
+            return Err(held(directory));
         }
+        let places = [place, FileIdentity::opened(path.clone(), file.metadata())];
         // Always the same length, in place: on most file systems this needs no new block of a full disk. Where it does,
         // the lock holds without a name.
         let line = format!("{:<10}\n", std::process::id());
         match file.write_all(line.as_bytes()) {
             Err(error) if Obstacle::from(&error) != Obstacle::NoSpace => Err(not_writable(&error)),
-            _ => Ok(Self { _file: file }),
+            _ => Ok(Self {
+                _directory: locked,
+                _file: file,
+                places,
+            }),
         }
+    }
+
+    /// Whether the directory and the file in it are still what their paths lead to.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.places.iter().all(FileIdentity::is_there)
+    }
+}
+
+fn held(directory: &Path) -> LedgerError {
+    LedgerError::Held {
+        directory: directory.to_owned(),
+        holder: read_holder(directory),
     }
 }
 
 /// Who holds this directory now, if anybody does. Nothing is written or made.
 pub(super) fn holder(directory: &Path) -> Result<Option<Holder>, LedgerError> {
+    if let Ok(true) = is_locked(directory) {
+        return Ok(Some(read_holder(directory)));
+    }
     let path = directory.join(FILE);
-    let not_readable = |it: &io::Error| LedgerError::NotReadable {
-        path: path.clone(),
-        obstacle: Obstacle::from(it),
-    };
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(not_readable(&error)),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&file))),
-        Err(TryLockError::Error(error)) => Err(not_readable(&error)),
+    match is_locked(&path) {
+        Ok(is_locked) => Ok(is_locked.then(|| read_holder(directory))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LedgerError::NotReadable {
+            obstacle: Obstacle::from(&error),
+            path,
+        }),
+    }
+}
+
+/// Whether an instance holds the lock on this; the look itself holds it for a moment, with whoever else looks.
+fn is_locked(path: &Path) -> io::Result<bool> {
+    match File::open(path)?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -112,9 +144,10 @@ fn try_take(file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-fn read_holder(mut file: &File) -> Holder {
+fn read_holder(directory: &Path) -> Holder {
     let mut line = [0; 16];
-    let read = file.read(&mut line).unwrap_or(0);
+    let file = File::open(directory.join(FILE));
+    let read = file.and_then(|mut it| it.read(&mut line)).unwrap_or(0);
     let text = line.get(..read).and_then(|it| std::str::from_utf8(it).ok());
     Holder {
         pid: text.and_then(|it| it.trim().parse().ok()),
@@ -144,6 +177,21 @@ mod tests {
         assert_eq!(holder(directory.path()), Ok(Some(me)));
         drop(first);
         assert_eq!(holder(directory.path()), Ok(None));
+        InstanceLock::take(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn the_lock_holds_although_everything_in_the_directory_is_deleted() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = InstanceLock::take(directory.path()).unwrap();
+        assert!(first.is_in_place());
+        std::fs::remove_file(directory.path().join(FILE)).unwrap();
+        assert!(!first.is_in_place());
+        let nobody_known = Holder { pid: None };
+        assert_eq!(holder(directory.path()), Ok(Some(nobody_known)));
+        let error = InstanceLock::take(directory.path()).unwrap_err();
+        assert!(matches!(error, LedgerError::Held { .. }), "{error}");
+        drop(first);
         InstanceLock::take(directory.path()).unwrap();
     }
 

@@ -14,6 +14,7 @@ mod general;
 mod history;
 mod lock;
 mod open;
+mod place;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ use error::Fault;
 pub use error::{LedgerError, Obstacle};
 pub use history::{History, Query, Record};
 pub use lock::Holder;
-use open::FileIdentity;
+use place::FileIdentity;
 pub use waits::SavedWait;
 
 /// Reads a certificate from its DER.
@@ -158,6 +159,16 @@ impl Ledger {
         })
     }
 
+    /// Whether the ledger, its directory and its lock are still what their paths lead to. If not, what is written is not
+    /// durable, as nobody will find it again, and another instance may hold what is there now.
+    pub fn is_in_place(&self) -> bool {
+        let has_lock = self
+            .lock
+            .as_ref()
+            .is_none_or(lock::InstanceLock::is_in_place);
+        has_lock && self.files.iter().all(FileIdentity::is_there)
+    }
+
     /// Reads one state of the ledger, though an instance may write to it meanwhile.
     fn read<T>(
         &self,
@@ -178,8 +189,7 @@ impl Ledger {
         if self.files.is_empty() && self.lock.is_some() {
             self.catch_up()?;
         }
-        // What goes into a file that nobody will find again is not durable.
-        if !self.files.iter().all(FileIdentity::is_there) {
+        if !self.is_in_place() {
             return Err(LedgerError::NotWritable {
                 path: self.path.clone(),
                 obstacle: Obstacle::Moved,

@@ -1,9 +1,9 @@
 //! How a ledger is opened: for keeps, or only to look.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 
 use super::error::{Fault, LedgerError, Obstacle};
 use super::lock::{self, InstanceLock};
+use super::place::FileIdentity;
 use super::{Ledger, ReadCertificate, schema};
 
 /// The file's name in the state directory.
@@ -187,30 +188,6 @@ fn make(directory: &Path, file: Option<&Path>) -> Result<(), LedgerError> {
         path: file.unwrap_or(directory).to_owned(),
         obstacle: Obstacle::from(&it),
     })
-}
-
-/// Which file a path meant when it was opened.
-#[derive(Debug)]
-pub(super) struct FileIdentity {
-    path: PathBuf,
-    found: Option<(u64, u64)>,
-}
-
-impl FileIdentity {
-    fn of(path: PathBuf) -> Self {
-        let found = std::fs::metadata(&path).ok().map(|it| numbers(&it));
-        Self { path, found }
-    }
-
-    /// Whether the path still means that file.
-    pub(super) fn is_there(&self) -> bool {
-        let now = std::fs::metadata(&self.path).ok();
-        self.found.is_some() && now.map(|it| numbers(&it)) == self.found
-    }
-}
-
-fn numbers(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -17,6 +17,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use self::problem::KeyProblem;
+use crate::adapter::system_error::word;
 use crate::domain::AccountName;
 use crate::domain::text::printable_path;
 
@@ -163,6 +164,9 @@ pub enum KeyError {
         /// Which file.
         path: String,
     },
+    /// The credential was not passed on, and who started this may not read the file that it would be a copy of.
+    #[error("the credential {} did not arrive, and {} is for another user to read", file_name(.0), .0)]
+    NotPassedOn(String),
     /// The file cannot be read.
     #[error("the key file {path} cannot be read: {why}")]
     Unreadable {
@@ -204,12 +208,17 @@ pub enum KeyError {
     Variable(KeyProblem),
 }
 
+/// The last part of a path, which is the name of the credential that its file is passed on as.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 impl KeyError {
     /// Lines that help.
     pub fn help(&self) -> Vec<String> {
         match self {
             Self::Missing { account, path } => {
-                let file = path.rsplit('/').next().unwrap_or(path);
+                let file = file_name(path);
                 vec![
                     format!("LoadCredential={file}:{path} in the unit,"),
                     format!("or accounts.{account}.api_key_file"),
@@ -229,6 +238,11 @@ impl KeyError {
             Self::Variable(_) => vec![format!(
                 "set {VARIABLE} to the key and nothing else, without quotes or a name"
             )],
+
+            Self::NotPassedOn(path) => vec![
+                format!("LoadCredential={}:{path} in the unit,", file_name(path)),
+                format!("or, where systemd can pass none on (LXC): chown sso-certd {path}"),
+            ],
             Self::Unreadable { .. } | Self::NotRegular { .. } => Vec::new(),
         }
     }
@@ -318,9 +332,12 @@ impl KeyReader {
                 path,
             },
             (io::ErrorKind::NotFound, _) => KeyError::NoFile { path },
-            (kind, _) => KeyError::Unreadable {
+            (io::ErrorKind::PermissionDenied, source) if !matches!(source, KeySource::File(_)) => {
+                KeyError::NotPassedOn(path)
+            }
+            _ => KeyError::Unreadable {
                 path,
-                why: kind.to_string(),
+                why: word(error),
             },
         }
     }
@@ -363,7 +380,7 @@ fn read_open_file(file: File, metadata: &Metadata, path: String) -> Result<Found
         Ok(Some(content)) => content,
         Ok(None) => return Err(KeyError::TooLarge { path }),
         Err(error) => {
-            let why = error.kind().to_string();
+            let why = word(&error);
             return Err(KeyError::Unreadable { path, why });
         }
     };

@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
 
+use crate::adapter::system_error::word;
 use crate::domain::text::printable_path;
 
 /// Where distributions keep their bundle; the first one that exists is used.
@@ -37,7 +38,7 @@ pub enum RootsError {
         why: String,
     },
     /// The system has no bundle in any of the usual places.
-    #[error("this system has no CA bundle (looked for {}); install ca-certificates or set `ca_file`", BUNDLES.join(", "))]
+    #[error("this system has no CA bundle (looked for {})", BUNDLES.join(", "))]
     NoBundle,
     /// The system's bundle is unusable.
     #[error("the system's CA bundle {path} {why}")]
@@ -107,7 +108,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn cannot_be_read(error: &io::Error) -> String {
-    format!("cannot be read: {}", error.kind())
+    format!("cannot be read: {}", word(error))
 }
 
 #[cfg(test)]
@@ -151,7 +152,7 @@ mod tests {
             roots(Some(Path::new("/nowhere/ca.pem")))
                 .unwrap_err()
                 .to_string(),
-            "the CA file /nowhere/ca.pem cannot be read: entity not found"
+            "the CA file /nowhere/ca.pem cannot be read: no such file or directory"
         );
     }
 

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::ClientSettings;
 use super::roots::{RootsError, roots};
+use crate::domain::AccountName;
 use crate::domain::text::{printable, printable_path};
 
 /// Longest file of proxy credentials, in bytes.
@@ -48,6 +49,27 @@ pub enum ClientError {
     /// The TLS library refused the rest of the settings.
     #[error("the HTTPS client cannot be set up")]
     Setup,
+}
+
+impl ClientError {
+    /// Lines that help an account.
+    pub fn help(&self, account: &AccountName) -> Vec<String> {
+        match self {
+            Self::Roots(RootsError::NoBundle | RootsError::Bundle { .. }) => vec![
+                "apt install ca-certificates".to_owned(),
+                format!("or accounts.{account}.ca_file"),
+            ],
+            Self::Roots(RootsError::CaFile { .. }) => {
+                vec![format!(
+                    "certificates in PEM, in the file that accounts.{account}.ca_file names"
+                )]
+            }
+            Self::ProxyCredentials { .. } => vec![format!(
+                "one line user:password, in the file that accounts.{account}.proxy_credentials_file names"
+            )],
+            Self::BaseUrl(_) | Self::Proxy | Self::OnBehalfOf | Self::Setup => Vec::new(),
+        }
+    }
 }
 
 /// Why a text is no base URL. The text names the host at most.

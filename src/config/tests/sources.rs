@@ -315,3 +315,64 @@ fn the_environment_tells_no_value_of_its_own() {
     assert!(!format!("{environment:?}").contains("canary"));
     assert!(!format!("{:?}", etc.loaded()).contains("SENDGRID_API_KEY"));
 }
+
+const HASTY: &str =
+    "[delivery]\nretry_first = \"1ms\"\nretry_cap = \"2ms\"\nprobe = \"1s\"\nsettle = \"1s\"\n";
+
+fn waits(loaded: &super::Loaded) -> [u64; 3] {
+    let gate = loaded.settings.accounts.values().next().unwrap().gate;
+    [gate.retry_first, gate.retry_cap, gate.probe].map(|it| it.as_millis().try_into().unwrap())
+}
+
+#[test]
+fn waits_that_would_ask_without_a_pause_are_longer_and_that_is_said() {
+    let etc = Etc::new(&format!("{HASTY}{OKTA}"));
+    let loaded = etc.loaded();
+    assert_eq!(waits(&loaded), [100, 1_000, 10_000]);
+    expect_test::expect![[r#"
+        `delivery.retry_first` is shorter than 100ms: 100ms is used
+        `delivery.retry_cap` is shorter than 1s: 1s is used
+        `delivery.probe` is shorter than 10s: 10s is used
+        `delivery.settle` is shorter than 30s
+          an upload without an answer may still be stored after that, and the next one beside it
+    "#]]
+    .assert_eq(&etc.shown(&loaded.warnings));
+}
+
+#[test]
+fn a_simulated_sendgrid_may_be_asked_as_often_as_anybody_likes() {
+    let local = "[accounts.default]\nbase_url = \"http://127.0.0.1:8080\"\n";
+    let etc = Etc::new(&format!("{HASTY}{local}{OKTA}"));
+    assert_eq!(waits(&etc.loaded()), [1, 2, 1_000]);
+    let far = "[accounts.far]\nbase_url = \"https://127.0.0.1.example.com\"\n";
+    let used = OKTA.replace("okta", "adfs").replace("b0b98502", "b0b98503");
+    let etc = Etc::new(&format!(
+        "{HASTY}{local}{far}{OKTA}{used}account = \"far\"\n"
+    ));
+    let loaded = etc.loaded();
+    let gates: Vec<_> = loaded
+        .settings
+        .accounts
+        .values()
+        .map(|it| it.gate.probe.as_secs())
+        .collect();
+    assert_eq!(gates, [1, 10]);
+    assert!(
+        etc.shown(&loaded.warnings)
+            .contains("`delivery.probe` is shorter")
+    );
+}
+
+#[test]
+fn without_events_and_polls_the_schedule_is_named_as_the_only_way_in() {
+    let etc = Etc::new(&format!("[watch]\nevents = false\npoll = \"0s\"\n{OKTA}"));
+    expect_test::expect![[r#"
+        `watch.events` is false and `watch.poll` is "0s": a new file is found by `schedule.reconcile` alone
+          watch.poll = "60s"
+    "#]]
+    .assert_eq(&etc.shown(&etc.loaded().warnings));
+    for quiet in ["events = false\n", "poll = \"0s\"\n"] {
+        let etc = Etc::new(&format!("[watch]\n{quiet}{OKTA}"));
+        assert_eq!(etc.loaded().warnings, []);
+    }
+}

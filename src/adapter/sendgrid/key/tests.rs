@@ -195,6 +195,39 @@ fn a_directory_or_a_pipe_is_no_key_file_and_blocks_nobody() {
 }
 
 #[test]
+fn a_credential_that_did_not_arrive_is_named_as_that() {
+    let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+    let path = Path::new("/etc/sso-certd/sendgrid-api-key-eu");
+    let name = "sendgrid-api-key-eu".to_owned();
+    for source in [
+        KeySource::Default(path.to_owned()),
+        KeySource::Credential {
+            name,
+            path: path.to_owned(),
+        },
+    ] {
+        let error = KeyReader::new(AccountName::default(), source).cannot_open(path, &denied);
+        assert_eq!(
+            error.to_string(),
+            "the credential sendgrid-api-key-eu did not arrive, and \
+             /etc/sso-certd/sendgrid-api-key-eu is for another user to read"
+        );
+        let help = error.help().join(" ");
+        assert!(
+            help.contains("LoadCredential=sendgrid-api-key-eu:/etc"),
+            "{help}"
+        );
+        assert!(help.contains("LXC"), "{help}");
+    }
+    let file = KeyFile::new();
+    let error = file.reader().cannot_open(&file.path(), &denied).to_string();
+    assert!(
+        error.ends_with("cannot be read: permission denied"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_key_that_everybody_can_read_is_used_with_a_warning() {
     let file = KeyFile::new();
     for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
