@@ -218,7 +218,7 @@ impl SourceTask {
                 () = raised(&self.stop) => return Cause::Stop,
                 request = self.requests.recv() => return request.map_or(Cause::Stop, Cause::Request),
                 () = route.hinted() => {
-                    quiet.get_or_insert(Instant::now() + self.settings.quiet + A_MOMENT);
+                    quiet.get_or_insert_with(|| Instant::now() + self.settings.quiet + A_MOMENT);
                     state.unannounced = None;
                 }
                 () = sleep_until(alarm.min(beat)) => {

@@ -20,7 +20,7 @@ pub(super) fn judge(certificates: &[Vec<u8>]) -> Result<Accepted, Rejection> {
         match Reading::of(der) {
             Ok(reading) => match judge::judge(&reading) {
                 Ok(certificate) => accepted.push(certificate),
-                Err(refusal) => refused.push(refusal),
+                Err(refusal) => refused.push(*refusal),
             },
             Err(Unreadable::Odd(refusal)) => refused.push(RefusedCertificate::unreadable(refusal)),
             Err(Unreadable::Corrupt(refusal)) => return Err(Rejection::for_good(refusal)),

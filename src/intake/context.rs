@@ -207,7 +207,7 @@ fn is_block_scalar(line: &[u8]) -> bool {
     };
     let has_key = words(line).any(|it| it.ends_with(b":") || it == b"-");
     let before_comment = find(line, b" #").and_then(|it| line.get(..it));
-    let last = words(before_comment.unwrap_or(line)).last();
+    let last = words(before_comment.unwrap_or(line)).next_back();
     has_key && last.is_some_and(opens)
 }
 

@@ -243,10 +243,7 @@ fn odd_field(der: &[u8]) -> Option<String> {
 
 /// What is wrong with the content of a serial number's INTEGER.
 pub(super) fn odd_serial(serial: &[u8]) -> Option<&'static str> {
-    let value = match serial {
-        [0, value @ ..] => value,
-        value => value,
-    };
+    let value = serial.strip_prefix(&[0]).unwrap_or(serial);
     match (serial.len(), value.len()) {
         (0, _) => Some("its serial number is empty"),
         (_, 0..=SERIAL_LIMIT) => None,

@@ -69,7 +69,7 @@ const NOTICES: &[(Remark, Notice)] = &[
 ];
 
 /// The certificate, if it is fit for upload.
-pub(super) fn judge(reading: &Reading<'_>) -> Result<Certificate, RefusedCertificate> {
+pub(super) fn judge(reading: &Reading<'_>) -> Result<Certificate, Box<RefusedCertificate>> {
     let facts = Facts::of(reading);
     let first = |checks: &[Check]| checks.iter().find_map(|check| check(&facts).err());
     let fault = first(CHECKS);
@@ -85,11 +85,11 @@ pub(super) fn judge(reading: &Reading<'_>) -> Result<Certificate, RefusedCertifi
                     .help("if it is the right one all the same, in [integrations.NAME.trust]:")
                     .help(pin);
             }
-            Err(RefusedCertificate {
+            Err(Box::new(RefusedCertificate {
                 refusal,
                 certificate: Some(certificate),
                 pin_passes,
-            })
+            }))
         }
     }
 }

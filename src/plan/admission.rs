@@ -136,7 +136,7 @@ impl Admission {
         };
         for certificate in verdict.accepted() {
             if ignore(certificate).is_none() {
-                accepted.push(self.remarked(certificate, look));
+                accepted.push(remarked(certificate, look));
             }
         }
         for one in verdict.refused_certificates() {
@@ -146,21 +146,20 @@ impl Admission {
             };
             if one.pin_passes && self.pins.contains(&certificate.fingerprint()) {
                 let pinned = Remark::Pinned(one.refusal.reason);
-                accepted.push(self.remarked(certificate, look).remarked(pinned));
+                accepted.push(remarked(certificate, look).remarked(pinned));
             } else if ignore(certificate).is_none() {
                 refused.push(one.clone());
             }
         }
         FileVerdict::of(accepted, refused, issuers, notes)
     }
+}
 
-    /// A certificate that is not ignored, with the remark that it issued another one all the same.
-    fn remarked(&self, certificate: &Certificate, look: &Look) -> Certificate {
-        let issued = look.issuers.get(&certificate.fingerprint());
-        match issued {
-            Some(issued) => certificate.clone().remarked(Remark::AlsoIssued(*issued)),
-            None => certificate.clone(),
-        }
+/// A certificate that is not ignored, with the remark that it issued another one all the same.
+fn remarked(certificate: &Certificate, look: &Look) -> Certificate {
+    match look.issuers.get(&certificate.fingerprint()) {
+        Some(issued) => certificate.clone().remarked(Remark::AlsoIssued(*issued)),
+        None => certificate.clone(),
     }
 }
 

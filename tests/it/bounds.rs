@@ -218,7 +218,7 @@ async fn a_hundred_hostile_connections_stop_neither_livez_nor_a_delivery() {
         let (uploaded, slowest) = tokio::join!(
             async {
                 let uploaded = uploaded.await;
-                uploaded.map(|_| began.elapsed())
+                uploaded.map(|()| began.elapsed())
             },
             live
         );

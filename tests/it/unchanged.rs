@@ -47,12 +47,12 @@ async fn a_touched_chmodded_renamed_copied_or_rewritten_file_asks_nothing_and_wr
     for number in 1..=20 {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(number);
         seen(&daemon, || {
-            File::open(&path).unwrap().set_modified(time).unwrap()
+            File::open(&path).unwrap().set_modified(time).unwrap();
         })
         .await;
     }
     seen(&daemon, || {
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap()
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     })
     .await;
     seen(&daemon, || fs::write(&path, &first.pem).unwrap()).await;
@@ -118,7 +118,7 @@ async fn one_touch_of_a_directory_that_serves_fifty_integrations_asks_nothing() 
         File::open(&path)
             .unwrap()
             .set_modified(SystemTime::UNIX_EPOCH)
-            .unwrap()
+            .unwrap();
     };
     seen(&daemon, touch).await;
     let more = valid("more");

@@ -218,7 +218,7 @@ impl Answer {
 
     /// An integration under the id of another one; anything else as it is.
     #[must_use]
-    pub fn as_other_integration(mut self) -> Self {
+    pub fn of_other_integration(mut self) -> Self {
         if let Ok(Value::Object(mut fields)) = serde_json::from_slice(&self.body)
             && fields.contains_key("entity_id")
         {

@@ -402,7 +402,7 @@ impl World {
                 status: 200,
                 ..usual
             },
-            Reply::OtherIntegration => usual.as_other_integration(),
+            Reply::OtherIntegration => usual.of_other_integration(),
             Reply::InvalidJson => {
                 let mut it = usual;
                 it.body.pop();

@@ -114,7 +114,7 @@ mod tests {
         }
     }
 
-    fn sight(files: &[(&str, FileVerdict)]) -> Sight {
+    fn look(files: &[(&str, FileVerdict)]) -> Look {
         let file = |(name, verdict): &(&str, FileVerdict)| LookedFile {
             path: PathBuf::from(name),
             owner: String::new(),
@@ -123,49 +123,57 @@ mod tests {
             content: None,
             verdict: verdict.clone(),
         };
-        Ok(Arc::new(Look {
+        Look {
             files: files.iter().map(file).collect(),
             ..Look::default()
-        }))
+        }
     }
 
     /// Whether who was told of `before` is told of `after`.
-    fn is_news(before: &Sight, after: &Sight) -> bool {
+    fn is_news(before: &Look, after: &Look) -> bool {
+        is_news_of(&Ok(Arc::new(before.clone())), &Ok(Arc::new(after.clone())))
+    }
+
+    fn is_news_of(before: &Sight, after: &Sight) -> bool {
         let told = Facts::of(before);
         Facts::then(told.as_ref(), after) != told
     }
 
     #[test]
     fn names_and_copies_are_no_news_and_certificates_are() {
-        let before = sight(&[("a.pem", accepted("a"))]);
-        let renamed = sight(&[("b.pem", accepted("a"))]);
-        let copied = sight(&[("a.pem", accepted("a")), ("b.pem", accepted("a"))]);
+        let before = look(&[("a.pem", accepted("a"))]);
+        let renamed = look(&[("b.pem", accepted("a"))]);
+        let copied = look(&[("a.pem", accepted("a")), ("b.pem", accepted("a"))]);
         for same in [&before, &renamed, &copied] {
             assert!(!is_news(&before, same), "{same:?}");
             assert!(!is_news(same, &before), "{same:?}");
         }
-        let more = sight(&[("a.pem", accepted("a")), ("b.pem", accepted("b"))]);
-        let refused = sight(&[("a.pem", accepted("a")), ("b.pem", refused(Reason::Empty))]);
-        let gone = sight(&[]);
-        let down = Err(crate::domain::SourceError::Missing("/srv".to_owned()));
-        for other in [&more, &refused, &gone, &down] {
+        let more = look(&[("a.pem", accepted("a")), ("b.pem", accepted("b"))]);
+        let refused = look(&[("a.pem", accepted("a")), ("b.pem", refused(Reason::Empty))]);
+        let gone = look(&[]);
+        for other in [&more, &refused, &gone] {
             assert!(is_news(&before, other), "{other:?}");
             assert!(is_news(other, &before), "{other:?}");
         }
+        let (up, down) = (
+            Ok(Arc::new(before)),
+            Err(crate::domain::SourceError::Missing("/srv".to_owned())),
+        );
+        assert!(is_news_of(&up, &down) && is_news_of(&down, &up));
     }
 
     #[test]
     fn while_a_file_waits_only_what_is_new_is_news() {
-        let before = sight(&[("a.pem", accepted("a"))]);
-        assert!(!is_news(&before, &sight(&[("a.pem", waiting())])));
-        assert!(!is_news(&before, &sight(&[("b.pem", waiting())])));
-        let more = sight(&[("a.pem", waiting()), ("b.pem", accepted("b"))]);
+        let before = look(&[("a.pem", accepted("a"))]);
+        assert!(!is_news(&before, &look(&[("a.pem", waiting())])));
+        assert!(!is_news(&before, &look(&[("b.pem", waiting())])));
+        let more = look(&[("a.pem", waiting()), ("b.pem", accepted("b"))]);
         assert!(is_news(&before, &more));
-        let odd = sight(&[("a.pem", waiting()), ("b.pem", refused(Reason::Empty))]);
+        let odd = look(&[("a.pem", waiting()), ("b.pem", refused(Reason::Empty))]);
         assert!(is_news(&before, &odd));
         // A pass that looked while it waited knows nothing of it: then its end is news.
-        assert!(is_news(&sight(&[("a.pem", waiting())]), &before));
-        let was_odd = sight(&[("b.pem", refused(Reason::Empty))]);
-        assert!(!is_news(&was_odd, &sight(&[("b.pem", waiting())])));
+        assert!(is_news(&look(&[("a.pem", waiting())]), &before));
+        let was_odd = look(&[("b.pem", refused(Reason::Empty))]);
+        assert!(!is_news(&was_odd, &look(&[("b.pem", waiting())])));
     }
 }

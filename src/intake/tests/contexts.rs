@@ -5,7 +5,8 @@ use base64ct::{Base64, Encoding as _};
 use super::*;
 
 fn indented(pem: &str, by: &str) -> String {
-    pem.lines().map(|it| format!("{by}{it}\n")).collect()
+    let lines = pem.lines().flat_map(|it| [by, it, "\n"]);
+    lines.collect()
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn free_text_around_a_certificate_is_no_document() {
 fn a_document_is_known_by_its_head_before_it_is_too_large() {
     let pem = canonical_pem(&der("idp"));
     let rest = "<!-- -->".repeat(12_000);
-    let head = |text: String| text.into_bytes()[..FILE_LIMIT + 1].to_vec();
+    let head = |text: String| text.into_bytes()[..=FILE_LIMIT].to_vec();
     for (text, words) in [
         (
             format!("<?xml version=\"1.0\"?><EntityDescriptor>{rest}"),
@@ -179,7 +180,7 @@ fn a_document_is_known_by_its_head_before_it_is_too_large() {
         assert!(refusal.found.contains(words), "{refusal}");
     }
     let wide = utf16(&format!("<EntityDescriptor>{rest}"), true);
-    refuses(&wide[..FILE_LIMIT + 1], Reason::Encoding, "UTF-16");
+    refuses(&wide[..=FILE_LIMIT], Reason::Encoding, "UTF-16");
 }
 
 #[test]

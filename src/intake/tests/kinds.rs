@@ -120,8 +120,8 @@ fn key_of(dotted: &str) -> Vec<u8> {
 
 /// A number of 4096 bits in which nothing finds a factor.
 fn rsa_4096() -> Vec<u8> {
-    let number =
-        (forge::rsa_modulus() << 2048_u32) + (forge::rsa_modulus() >> 3_u32) | BigUint::from(1_u8);
+    let number = ((forge::rsa_modulus() << 2048_u32) + (forge::rsa_modulus() >> 3_u32))
+        | BigUint::from(1_u8);
     forge::rsa_info(&number, 65_537)
 }
 

@@ -203,9 +203,9 @@ impl Witness {
         let (ever_there, on_its_way) = (&self.ever_there, &self.on_its_way);
         let writes = &self.writes;
         self.ignored.retain(|it| {
-            !(ever_there.contains(it) || on_its_way.contains(it))
-                && !writes.is_let_in(*it)
-                && !policy.trust.pins.contains(it)
+            let was_there = ever_there.contains(it) || on_its_way.contains(it);
+            let is_let_in = writes.is_let_in(*it) || policy.trust.pins.contains(it);
+            !was_there && !is_let_in
         });
     }
 
