@@ -8,6 +8,8 @@
 //! ```
 
 #![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "what fails here fails the test that runs it"
@@ -82,9 +84,9 @@ fn form_in_memory(traces: &Traces, process: &str) -> io::Result<Option<&'static 
             let length = usize::try_from(end - at).unwrap_or(usize::MAX);
             let length = length.min(CHUNK + PIECE * 8);
             // A region may go while it is read.
-            let count = match buffer.get_mut(..length).map(|it| memory.read_at(it, at)) {
-                Some(Ok(count @ 1..)) => count,
-                _ => break,
+            let part = buffer.get_mut(..length);
+            let Some(Ok(count @ 1..)) = part.map(|it| memory.read_at(it, at)) else {
+                break;
             };
             // Most pages were never touched.
             let used: Vec<u8> = buffer

@@ -4,16 +4,21 @@ use base64ct::{Base64, Encoding as _};
 use num_bigint::BigUint;
 
 use super::*;
+use crate::domain::{Look, LookedFile, Timestamp};
 use crate::intake::forge::{self, EcdsaCurve, Hash, Signing};
+use crate::plan::admission::{Admission, issuers};
 
 /// What a file deserves.
+#[derive(Clone, Copy)]
 enum Deserved {
     /// Its certificate, or both of a rollover.
     Accepted(usize),
     Refused(Reason, &'static str),
+    /// The same, and a pin passes.
+    Judged(Reason, &'static str),
 }
 
-use Deserved::{Accepted as Accept, Refused as Refuse};
+use Deserved::{Accepted as Accept, Judged as Judge, Refused as Refuse};
 
 /// As the installer of Shibboleth makes it.
 fn shape() -> Shape {
@@ -148,15 +153,15 @@ fn certificates() -> Vec<(&'static str, Shape, Deserved)> {
         (
             "md5",
             signed(Hash::Md5, Signing::Pkcs1),
-            Refuse(Reason::Signature, "MD5"),
+            Judge(Reason::Signature, "MD5"),
         ),
         (
             "rsa1024",
-            with_key(forge::rsa_info(
-                &((BigUint::from(1_u8) << 1023_u32) + 1_u8),
-                65_537,
-            )),
-            Refuse(Reason::WeakKey, "1024 bits"),
+            Shape {
+                signing: Signing::ShortPkcs1,
+                ..with_key(forge::rsa_info(&forge::short_rsa_modulus(), 65_537))
+            },
+            Judge(Reason::WeakKey, "1024 bits"),
         ),
         (
             "rsa4096",
@@ -214,6 +219,26 @@ fn certificates() -> Vec<(&'static str, Shape, Deserved)> {
         ),
         ("empty-subject", with_name(vec![0x30, 0]), Accept(1)),
         ("ca-true", with_extension(forge::ca()), Accept(1)),
+        (
+            "root-ca-alone",
+            Shape {
+                extensions: vec![forge::ca(), forge::key_usage(0x06)],
+                ..Shape::default()
+            },
+            Judge(Reason::CaCertificate, "a root's"),
+        ),
+        (
+            "self-issued-other-key",
+            Shape {
+                signing: Signing::Ecdsa(EcdsaCurve::P256),
+                ..with_extension(forge::extension(
+                    "2.5.29.35",
+                    false,
+                    &forge::sequence(&[&forge::element(0x80, &[9; 20])]),
+                ))
+            },
+            Accept(1),
+        ),
         (
             "encryption-only",
             with_extension(forge::key_usage(0x30)),
@@ -373,6 +398,25 @@ fn texts() -> Vec<(&'static str, Vec<u8>, Deserved)> {
     ]
 }
 
+/// How many certificates an integration takes from a directory with nothing but this file.
+fn as_source(accepted: Accepted) -> usize {
+    let file = LookedFile {
+        path: "idp.pem".into(),
+        owner: String::new(),
+        stamp: String::new(),
+        changed: Timestamp::from_secs(0),
+        content: None,
+        verdict: accepted.into(),
+    };
+    let mut look = Look {
+        files: vec![file],
+        ..Look::default()
+    };
+    look.issuers = issuers(look.certificates(), signed_by);
+    let read = Admission::default().apply(&look).into_owned();
+    read.files[0].verdict.accepted().len()
+}
+
 #[test]
 fn each_kind_gets_what_it_deserves() {
     let certificates = certificates().into_iter().map(|(name, shape, deserved)| {
@@ -381,11 +425,16 @@ fn each_kind_gets_what_it_deserves() {
     });
     let mut wrong = Vec::new();
     for (name, bytes, deserved) in certificates.chain(texts()) {
-        match (judged(&bytes), deserved) {
-            (Ok(accepted), Accept(count)) if accepted.certificates.len() == count => {}
-            (Err(it), Refuse(reason, words))
+        let judged = judged(&bytes);
+        let pin_passes = judged
+            .as_ref()
+            .is_err_and(|it| it.certificates.iter().any(|it| it.pin_passes));
+        match (judged, deserved) {
+            (Ok(accepted), Accept(count)) if as_source(accepted) == count => {}
+            (Err(it), Refuse(reason, words) | Judge(reason, words))
                 if it.refusal.reason == reason && it.refusal.found.contains(words) =>
             {
+                assert_eq!(pin_passes, matches!(deserved, Judge(..)), "{name}");
                 let needs_help = matches!(reason, Reason::NoCertificate | Reason::PemLabel);
                 assert!(!it.may_be_copying, "{name}");
                 assert!(!needs_help || !it.refusal.help.is_empty(), "{name}");
