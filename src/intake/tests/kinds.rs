@@ -430,7 +430,7 @@ fn each_kind_gets_what_it_deserves() {
             .as_ref()
             .is_err_and(|it| it.certificates.iter().any(|it| it.pin_passes));
         match (judged, deserved) {
-            (Ok(accepted), Accept(count)) if as_source(accepted) == count => {}
+            (Ok(accepted), Accept(count)) if as_source(accepted.clone()) == count => {}
             (Err(it), Refuse(reason, words) | Judge(reason, words))
                 if it.refusal.reason == reason && it.refusal.found.contains(words) =>
             {
