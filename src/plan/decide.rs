@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::{Certificate, Look, Moment, PublicKeyId, Timestamp};
-use crate::plan::book::{Belief, Book, HoldKind, Order, Standing, Write};
+use crate::plan::book::{Belief, Book, HoldKind, InSource, Order, Standing, Write};
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::sides::Sides;
 use crate::plan::state::State;
 use crate::plan::trust::{Evidence, Trust, trust};
 use crate::plan::why::Why;
+
+/// How long a certificate that may have issued others waits for files that are still being written. A file that grows for
+/// longer must not keep it away for ever.
+const LONGEST_COPY: Duration = Duration::from_secs(60);
 
 /// Decides about everything that is wanted and not at SendGrid, or there and disabled. A key counts as known while a
 /// certificate with it is `trusted` in this pass's list.
@@ -80,15 +84,18 @@ impl Sides<'_> {
         }
         let is_known_key = known_keys.contains(&key);
         let trust = trust(certificate, belief, is_known_key, &policy.trust, now);
-        let rescan = self.inputs.look.and_then(Look::again_at);
-        let decided = match (trust, rescan) {
+        let unfinished_until = self.unfinished_until(belief);
+        let decided = match trust {
             // The unfinished file may hold what it issued.
-            (Trust::Enough(evidence), Some(until))
-                if certificate.may_issue() && !evidence.is_beyond_budget() =>
+            Trust::Enough(evidence)
+                if unfinished_until.is_some()
+                    && certificate.may_issue()
+                    && !evidence.is_beyond_budget() =>
             {
+                let until = unfinished_until.unwrap_or(now.wall);
                 (State::Waiting, Why::FileUnfinished { until })
             }
-            (Trust::Enough(evidence), _) => {
+            Trust::Enough(evidence) => {
                 // What was sent or trusted before is sent again, not let in anew.
                 let was_let_in =
                     |it: &Belief| it.posts > 0 || matches!(it.standing, Standing::Retired { .. });
@@ -100,9 +107,9 @@ impl Sides<'_> {
                 };
                 (State::Planned, enough)
             }
-            (Trust::HeldDown { until }, _) => (State::Waiting, Why::HoldDown { until }),
-            (Trust::Held(HoldKind::Pin), _) => (State::Held, Why::NeedsPin),
-            (Trust::Held(HoldKind::Approval | HoldKind::KeyBudget), _) => {
+            Trust::HeldDown { until } => (State::Waiting, Why::HoldDown { until }),
+            Trust::Held(HoldKind::Pin) => (State::Held, Why::NeedsPin),
+            Trust::Held(HoldKind::Approval | HoldKind::KeyBudget) => {
                 (State::Held, Why::NeedsApproval)
             }
         };
@@ -145,6 +152,19 @@ impl Sides<'_> {
             is_new_key: false,
         };
         Some(self.unless_stopped((State::Planned, enough)))
+    }
+
+    /// Until when a file that is still being written is waited for, as it may hold what this certificate issued; none if
+    /// there is no such file, or it has been one for as long as no copy takes.
+    fn unfinished_until(&self, belief: Option<&Belief>) -> Option<Timestamp> {
+        let now = self.inputs.now;
+        self.inputs.look.and_then(Look::again_at)?;
+        let since = match belief.map(|it| &it.source) {
+            Some(InSource::Present { since, .. }) => since,
+            _ => now,
+        };
+        let left = LONGEST_COPY.saturating_sub(now.elapsed_since(since));
+        (!left.is_zero()).then(|| now.wall.plus(left))
     }
 
     /// Until when nothing is enabled; none if it may be.

@@ -72,9 +72,10 @@ pub enum Why {
         /// When the list is asked again.
         until: Timestamp,
     },
-    /// A file of the source is still being written, and may show that this one only issued another.
+    /// A file of the source is still being written, and may show that this one only issued another. The file's end is a
+    /// change of the source.
     FileUnfinished {
-        /// When the source is scanned again.
+        /// When it is no longer waited for.
         until: Timestamp,
     },
     /// It goes when the account may ask again.

@@ -54,6 +54,7 @@ impl Next<'_> {
                 Why::ClockInDoubt => "goes up when the clocks agree".to_owned(),
                 Why::HoldDown { .. } => until("hold-down ends"),
                 Why::NotEnabled { .. } => until("enabled"),
+                Why::FileUnfinished { .. } => until("goes up when no file is unfinished, or"),
                 _ => until("goes up"),
             },
             State::Held => match item.why {

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, KeyIdMethod, KeyPair, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use sso_certd::domain::Fingerprint;
 
@@ -55,6 +56,38 @@ pub fn short_lived(name: &str, secs: u64) -> Made {
     make_between(name, first_of(2024), end, KeyPair::generate().unwrap())
 }
 
+/// One that is valid now and can have issued no other.
+pub fn without_authority(name: &str) -> Made {
+    let key = KeyPair::generate().unwrap();
+    make_of(
+        name,
+        first_of(2024),
+        first_of(2048),
+        key,
+        IsCa::ExplicitNoCa,
+    )
+}
+
+/// A root that may sign certificates alone, and one that it issued; both as `openssl ca` makes them.
+pub fn chain(name: &str) -> (Made, Made) {
+    let mut params = CertificateParams::default();
+    let root_name = format!("{name} root");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, root_name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let root = params.self_signed(&root_key).unwrap();
+    let issuer = Issuer::from_params(&params, &root_key);
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.use_authority_key_identifier_extension = true;
+    (params.not_before, params.not_after) = (date_time_ymd(2024, 1, 1), date_time_ymd(2040, 1, 1));
+    let leaf = params.signed_by(&key, &issuer).unwrap();
+    (made(&root, root_key), made(&leaf, key))
+}
+
 /// One that is over.
 pub fn expired(name: &str) -> Made {
     make(name, 2001, 2011, KeyPair::generate().unwrap())
@@ -77,14 +110,23 @@ fn first_of(year: i32) -> Duration {
 }
 
 fn make_between(name: &str, from: Duration, to: Duration, key: KeyPair) -> Made {
+    let authority = IsCa::Ca(BasicConstraints::Unconstrained);
+    make_of(name, from, to, key, authority)
+}
+
+fn make_of(name: &str, from: Duration, to: Duration, key: KeyPair, is_ca: IsCa) -> Made {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.is_ca = is_ca;
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::Sha256;
     params.not_before = date_time_ymd(1970, 1, 1) + from;
     params.not_after = date_time_ymd(1970, 1, 1) + to;
     let certificate = params.self_signed(&key).unwrap();
+    made(&certificate, key)
+}
+
+fn made(certificate: &Certificate, key: KeyPair) -> Made {
     let der = certificate.der().to_vec();
     Made {
         pem: certificate.pem().replace("\r\n", "\n"),

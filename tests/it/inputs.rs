@@ -112,12 +112,13 @@ fn honest_texts() -> Vec<Row> {
     let leaf = Shape {
         subject: forge::name("leaf"),
         issuer: forge::name("middle"),
+        signing: Signing::Ecdsa(EcdsaCurve::P256),
         ..Shape::default()
     };
     let chain = [
         authority("root", "root").der(),
-        leaf.unsigned(),
-        authority("middle", "root").unsigned(),
+        leaf.der(),
+        authority("middle", "root").der(),
     ];
     let owed = Accepted;
     vec![

@@ -28,6 +28,7 @@ mod exposition;
 mod gate;
 mod harness;
 mod inputs;
+mod issuers;
 mod key_material;
 #[path = "../keys/mod.rs"]
 mod keys;

@@ -250,6 +250,7 @@ async fn a_reload_that_the_units_guard_refuses_shows_in_the_metric() {
     daemon.has_compared().await;
     let main = stage.home.path("sso-certd.toml");
     let good = fs::read_to_string(&main).unwrap();
+    stage.home.set("settle", "[delivery]\nsettle = \"30s\"\n");
     let guard = async || {
         let mut command = stage.home.command(&["check-config", "--reload-guard"]);
         command.env("STATE_DIRECTORY", stage.home.state());

@@ -48,7 +48,7 @@ async fn what_is_remarkable_of_an_accepted_certificate_is_in_status_and_inspect(
 
     let status = stage.home.ask(&["status"]).await;
     assert_eq!(status.exit, 0, "{status:?}");
-    for remark in [near, "valid for more than 11 years"] {
+    for remark in [near, "valid for more than 21 years"] {
         assert!(
             status.out.contains(&format!("remark: {remark}")),
             "{status:?}"

@@ -23,14 +23,8 @@ fn every_root_of_the_browsers_gets_its_verdict() {
         .map(|(verdict, count)| format!("{count} {verdict}"));
     let totals = lines.collect::<Vec<_>>().join("\n");
     expect_test::expect![[r#"
-        1 accepted [EncryptionOnly, OddSerial]
-        22 accepted [EncryptionOnly]
-        5 accepted [LongValidity, EncryptionOnly, OddSerial]
-        48 accepted [LongValidity, EncryptionOnly]
         31 accepted [LongValidity]
-        1 accepted [Sha1Signature, EncryptionOnly]
-        2 accepted [Sha1Signature, LongValidity, EncryptionOnly]
-        1 accepted [SmallExponent, EncryptionOnly]
-        7 accepted []"#]]
+        7 accepted []
+        80 refused (ca_certificate): a root's (CA:TRUE, its key may sign certificates alone), not the signing certificate"#]]
     .assert_eq(&totals);
 }

@@ -235,6 +235,14 @@ fn an_unfinished_file_holds_back_only_what_may_have_issued_what_is_in_it() {
     world.pass();
     assert_eq!(world.state(&plain), "trusted");
     assert_eq!(world.state(&root()), "waiting");
+    let mut patient = World::new();
+    patient.file("root.pem", &[&root()]);
+    for (secs, state) in [(0, "waiting"), (59, "waiting"), (1, "trusted")] {
+        patient.sleep(Duration::from_secs(secs));
+        patient.unfinished("grows.pem");
+        patient.pass();
+        assert_eq!(patient.state(&root()), state, "no file holds it for ever");
+    }
     world.decide(Decision::Approve, &root()).unwrap();
     world.pass();
     assert_eq!(world.state(&root()), "trusted", "the operator lets it in");

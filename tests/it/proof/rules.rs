@@ -84,7 +84,7 @@ impl fmt::Display for Rule {
                 "nothing is ignored that did not issue another, or that was ever at SendGrid"
             }
             Self::NoIssuerBesideAnUnfinishedFile => {
-                "no new issuer is sent while a file of the source is unfinished"
+                "no new issuer is sent in the minute in which a file of the source is unfinished"
             }
             Self::Converges => {
                 "once nothing goes wrong, everything wanted is listed and nothing is left to do"

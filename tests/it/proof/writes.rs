@@ -20,6 +20,9 @@ use super::rules::{Rule, Violation, Witness};
 use super::site::{Stage, integration};
 use super::world::{DAY, World};
 
+/// For so long a certificate that may have issued others waits for unfinished files.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// A request about a row that is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sent {
@@ -248,12 +251,13 @@ impl Witness {
         if is_spoken_for || writes.list.iter().any(|it| is_known(&it)) {
             return Ok(());
         }
+        let since = writes.present_since.get(&fingerprint);
         let is_unfinished = look.is_some_and(|it| it.again_at().is_some());
-        if is_unfinished && certificate.may_issue() {
+        let has_waited = since.is_some_and(|it| truth.saturating_sub(*it) >= MINUTE);
+        if is_unfinished && certificate.may_issue() && !has_waited {
             let how = format!("{name} is sent");
             return broken(Rule::NoIssuerBesideAnUnfinishedFile, how);
         }
-        let since = writes.present_since.get(&fingerprint);
         let is_enough = match policy.trust.require {
             Require::Source => true,
             Require::Pin | Require::Approval => false,
