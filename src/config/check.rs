@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::keys::{Group, INTEGRATION_ID, Key, nearest};
+use super::keys::{Group, Key, OF_ONE_INTEGRATION, nearest};
 use super::kind;
 use super::layer::{Layer, Named};
 use super::problem::Problem;
@@ -194,7 +194,8 @@ impl Check<'_> {
             fault.help = Some(secret_help(account_of(&path), "file"));
             return self.problem(at, &path, &fault);
         }
-        if section.group == Group::Defaults && raw == INTEGRATION_ID {
+        let own = path.strip_prefix("defaults.").unwrap_or_default();
+        if section.group == Group::Defaults && OF_ONE_INTEGRATION.contains(&own) {
             let fault = Fault::new("is not a setting: each integration has its own");
             return self.problem(at, &path, &fault);
         }

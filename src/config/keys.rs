@@ -115,7 +115,7 @@ impl Group {
             Self::Integration | Self::Defaults => INTEGRATION,
         };
         keys.iter()
-            .filter(move |it| self != Self::Defaults || it.name != INTEGRATION_ID)
+            .filter(move |it| self != Self::Defaults || !OF_ONE_INTEGRATION.contains(&it.name))
     }
 
     /// The key of this name.
@@ -159,6 +159,9 @@ impl Group {
 
 /// The key that an integration must have.
 pub(super) const INTEGRATION_ID: &str = "integration_id";
+
+/// What has no default for all integrations: a pin that admits a certificate of one provider would admit it everywhere.
+pub(super) const OF_ONE_INTEGRATION: [&str; 2] = [INTEGRATION_ID, "trust.pins"];
 
 /// The variables that set a key, with the key's path and group: all but those of named accounts and integrations.
 pub(super) fn variables() -> impl Iterator<Item = (String, String, &'static Key)> {

@@ -81,7 +81,7 @@ async fn a_root_alone_is_refused_and_its_pin_lets_it_in() {
     // As the help says.
     let integration_file = stage.home.path("conf.d/integration-okta.toml");
     let mut trust = std::fs::read_to_string(integration_file).unwrap();
-    trust.push_str(&format!("[integrations.okta.trust]\n{pin}\n"));
+    trust.extend(["[integrations.okta.trust]\n", &pin, "\n"]);
     stage.home.set("integration-okta", &trust);
     daemon.signal(Signal::HUP);
     let status = daemon.shows_state("okta", &root, "trusted").await;

@@ -4,10 +4,12 @@ use crate::certificates::{Made, valid};
 use crate::harness::{OKTA, Stage, integration};
 use crate::simulator::Operation;
 
+/// What okta's certificates need from now on.
 fn require(stage: &Stage, trust: &str) {
-    stage
-        .home
-        .set("trust", &format!("[defaults.trust]\n{trust}\n"));
+    let own = stage.home.path("conf.d/integration-okta.toml");
+    let mut own = std::fs::read_to_string(own).unwrap();
+    own.extend(["[integrations.okta.trust]\n", trust, "\n"]);
+    stage.home.set("integration-okta", &own);
 }
 
 #[tokio::test]

@@ -202,6 +202,16 @@ fn names_are_checked() {
 }
 
 #[test]
+fn a_pin_is_of_one_integration() {
+    check(
+        &format!("{OKTA}[defaults.trust]\nrequire = \"pin\"\npins = []\n"),
+        &expect![[r#"
+            /etc/sso-certd.toml, line 5: `defaults.trust.pins` is not a setting: each integration has its own
+        "#]],
+    );
+}
+
+#[test]
 fn an_integration_has_one_id_of_its_own() {
     check(
         "[integrations.okta]\n[defaults]\nintegration_id = \"b0b98502-9408-4b24-9e3d-31ed7cb15312\"\n",
