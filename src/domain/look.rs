@@ -101,7 +101,7 @@ pub struct IgnoredIssuer {
 /// What was decided about one file. It never depends on the clock, but for `Waiting`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FileVerdict {
-    /// These certificates are fit for upload. `notes` name what else was in the file and is ignored.
+    /// The file could be read, and not each of its certificates is refused.
     Accepted {
         /// Each once.
         certificates: Vec<Certificate>,
@@ -131,12 +131,12 @@ pub enum FileVerdict {
 
 impl From<Accepted> for FileVerdict {
     fn from(accepted: Accepted) -> Self {
-        Self::Accepted {
-            certificates: accepted.certificates,
-            refused: accepted.refused,
-            issuers: Vec::new(),
-            notes: accepted.notes,
-        }
+        Self::of(
+            accepted.certificates,
+            accepted.refused,
+            Vec::new(),
+            accepted.notes,
+        )
     }
 }
 

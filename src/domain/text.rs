@@ -37,6 +37,11 @@ pub fn printable_path(path: &std::path::Path) -> String {
     out
 }
 
+/// The last part of a path, as [`printable_path`].
+pub fn file_name(path: &std::path::Path) -> String {
+    printable_path(path.file_name().map_or(path, std::path::Path::new))
+}
+
 /// `one`, or `many`, with the number before it: `1 file`, `2 files`.
 pub fn count(number: usize, one: &str, many: &str) -> String {
     if number == 1 {

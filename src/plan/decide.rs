@@ -84,18 +84,14 @@ impl Sides<'_> {
         }
         let is_known_key = known_keys.contains(&key);
         let trust = trust(certificate, belief, is_known_key, &policy.trust, now);
-        let unfinished_until = self.unfinished_until(belief);
-        let decided = match trust {
+        let decided = match (trust, self.unfinished_until(belief)) {
             // The unfinished file may hold what it issued.
-            Trust::Enough(evidence)
-                if unfinished_until.is_some()
-                    && certificate.may_issue()
-                    && !evidence.is_beyond_budget() =>
+            (Trust::Enough(evidence), Some(until))
+                if certificate.may_issue() && !evidence.is_beyond_budget() =>
             {
-                let until = unfinished_until.unwrap_or(now.wall);
                 (State::Waiting, Why::FileUnfinished { until })
             }
-            Trust::Enough(evidence) => {
+            (Trust::Enough(evidence), _) => {
                 // What was sent or trusted before is sent again, not let in anew.
                 let was_let_in =
                     |it: &Belief| it.posts > 0 || matches!(it.standing, Standing::Retired { .. });
@@ -107,9 +103,9 @@ impl Sides<'_> {
                 };
                 (State::Planned, enough)
             }
-            Trust::HeldDown { until } => (State::Waiting, Why::HoldDown { until }),
-            Trust::Held(HoldKind::Pin) => (State::Held, Why::NeedsPin),
-            Trust::Held(HoldKind::Approval | HoldKind::KeyBudget) => {
+            (Trust::HeldDown { until }, _) => (State::Waiting, Why::HoldDown { until }),
+            (Trust::Held(HoldKind::Pin), _) => (State::Held, Why::NeedsPin),
+            (Trust::Held(HoldKind::Approval | HoldKind::KeyBudget), _) => {
                 (State::Held, Why::NeedsApproval)
             }
         };

@@ -1,9 +1,9 @@
 //! What a look at the source teaches the book.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::domain::text::printable_path;
+use crate::domain::text::file_name;
 use crate::domain::{Credit, Fingerprint, Look, LookedFile, Moment};
 use crate::plan::admission::Admission;
 use crate::plan::book::{Book, InSource, Standing};
@@ -37,7 +37,7 @@ pub fn note_source(
             let belief = book.belief(certificate);
             if belief.source == InSource::Never {
                 let fingerprint = Some(certificate.fingerprint());
-                let entry = Entry::new(now.wall, What::Seen, fingerprint, file_name(file));
+                let entry = Entry::new(now.wall, What::Seen, fingerprint, file_name(&file.path));
                 entries.push(entry.by(owner(file)));
             }
             if !matches!(belief.source, InSource::Present { .. }) {
@@ -93,17 +93,16 @@ fn note_issuers(
         ignored.insert(fingerprint);
         let belief = book.belief(&issuer.certificate);
         if belief.issued.replace(issuer.issued).is_none() {
-            let detail = format!("{}: it issued {}", file_name(file), issuer.issued.short());
+            let detail = format!(
+                "{}: it issued {}",
+                file_name(&file.path),
+                issuer.issued.short()
+            );
             let entry = Entry::new(now.wall, What::Ignored, Some(fingerprint), detail);
             entries.push(entry.by(owner(file)));
         }
     }
     (ignored, entries)
-}
-
-fn file_name(file: &LookedFile) -> String {
-    let name = file.path.file_name().unwrap_or(file.path.as_os_str());
-    printable_path(Path::new(name))
 }
 
 /// Who owns a file, without its mode.

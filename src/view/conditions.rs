@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::Timestamp;
-use crate::domain::text::span;
+use crate::domain::text::{file_name, span};
 use crate::plan::book::{Belief, InSource, Standing};
 use crate::plan::policy::{Mode, Policy, RetireAction, RetireWhen};
 use crate::plan::retire::{Block, STAYS_VALID, successor};
@@ -11,7 +11,6 @@ use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
 use super::explain_text::Explained;
-use super::refusal_text::file_name;
 use super::terminal::Mark;
 use super::when::clock;
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::domain::text::{count, printable, printable_path};
+use crate::domain::text::{count, file_name, printable, printable_path};
 use crate::domain::{Certificate, FileVerdict, Look, LookedFile, RefusedCertificate};
 
 use super::inspect_text::{
     Inspected, LONGEST, PermissionNote, help, ignored, is_fit, noted, waiting,
 };
-use super::refusal_text::{file_name, shell_word};
+use super::refusal_text::shell_word;
 use super::terminal::{Mark, Page};
 use super::when::{ago, left};
 

@@ -1,7 +1,7 @@
 //! `plan`: what `run` would do and why, and what it holds back and why.
 
 use crate::domain::Timestamp;
-use crate::domain::text::{count, left, printable};
+use crate::domain::text::{count, file_name, left, printable};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
 use crate::plan::retire::How;
@@ -13,7 +13,6 @@ use super::concern::{is_valid, others};
 use super::named::{brief, which};
 use super::next::{Next, by};
 use super::plan_report::{Counts, PlanReport, PlannedIntegration, Step, is_paused};
-use super::refusal_text::file_name;
 use super::retirement::{in_full, why_now};
 use super::terminal::{Mark, Page, Rendered, Terminal};
 use super::when::{ago, clock};

@@ -15,11 +15,6 @@ pub(crate) fn help_lines(refusal: &Refusal, path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The last part of a path, safe to show.
-pub(crate) fn file_name(path: &Path) -> String {
-    printable_path(path.file_name().map_or(path, Path::new))
-}
-
 /// A path as one word of a shell command.
 pub(crate) fn shell_word(path: &Path) -> String {
     let text = printable_path(path);

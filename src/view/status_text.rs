@@ -1,7 +1,7 @@
 //! `status`: one sentence, then what matters.
 
 use crate::domain::Timestamp;
-use crate::domain::text::{left as how_long, span};
+use crate::domain::text::{file_name, left as how_long, span};
 use crate::plan::outlook::Outlook;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
@@ -9,7 +9,6 @@ use crate::plan::state::State;
 use super::concern::{Standing, items, latest_expiry, standings};
 use super::named::which;
 use super::next::{Next, ORPHAN_NEXT};
-use super::refusal_text::file_name;
 use super::remarks::{Noted, remarks_on};
 use super::sentence::{Sentence, sentence};
 use super::snapshot::{Orphan, Snapshot};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::text::{count, printable, span};
+use crate::domain::text::{count, file_name, printable, span};
 use crate::domain::{Reason, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::rollover::Item;
@@ -11,7 +11,6 @@ use crate::plan::why::Why;
 
 use super::concern::{Concern, Standing, is_trusting, items, latest_expiry, others, refusals};
 use super::named::brief;
-use super::refusal_text::file_name;
 use super::snapshot::{AccountSnapshot, Snapshot};
 use super::when::{ago, clock};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::domain::text::{count, printable, printable_path};
+use crate::domain::text::{count, file_name, printable, printable_path};
 use crate::domain::{LookedFile, Refusal, SourceError, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
@@ -12,7 +12,7 @@ use crate::plan::state::State;
 
 use super::concern::{Concern, Standing, items, latest_expiry, others, refusals};
 use super::named::which;
-use super::refusal_text::{file_name, help_lines, shell_word};
+use super::refusal_text::{help_lines, shell_word};
 use super::snapshot::{AccountSnapshot, IntegrationSnapshot, Snapshot, Unusable};
 use super::todo_certificate::{foreign, held, rejected, removed};
 

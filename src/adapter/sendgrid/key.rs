@@ -238,7 +238,6 @@ impl KeyError {
             Self::Variable(_) => vec![format!(
                 "set {VARIABLE} to the key and nothing else, without quotes or a name"
             )],
-
             Self::NotPassedOn(path) => vec![
                 format!("LoadCredential={}:{path} in the unit,", file_name(path)),
                 format!("or, where systemd can pass none on (LXC): chown sso-certd {path}"),
