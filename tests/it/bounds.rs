@@ -45,7 +45,11 @@ fn ask(address: SocketAddr, body: &str) -> String {
 #[tokio::test]
 async fn a_question_is_bounded() {
     let stage = Stage::new(&[("okta", OKTA)]).await;
+    let certificate = valid("idp");
+    stage.home.put("okta", "idp.pem", &certificate.pem);
     let daemon = stage.start().await;
+    // Once all is well, its answer is the same whenever it comes.
+    daemon.shows_state("okta", &certificate, "trusted").await;
     let address = daemon.address();
     // Refused by its announcement alone.
     let (code, _) = exchange(address, &head(address, 2_000_000)).await.unwrap();
