@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
 use crate::certificates::{Made, valid};
-use crate::harness::{ADFS, Daemon, OKTA, Stage, integration, quoted, state_of};
+use crate::harness::{ADFS, Daemon, LIMIT, OKTA, Stage, integration, quoted, state_of};
 use crate::simulator::Operation;
 
 const OF_OKTA: [(&str, &str); 2] = [("integration", "okta"), ("account", "default")];
@@ -25,6 +25,19 @@ const OF_OKTA: [(&str, &str); 2] = [("integration", "okta"), ("account", "defaul
 async fn looks(daemon: &Daemon) -> f64 {
     let name = "sso_certd_source_scan_duration_seconds_count";
     daemon.metrics().await.value(name, &[]).unwrap()
+}
+
+/// Waits until it has looked so many times more: then every look that a hint has asked for is over, and where nothing
+/// happens only the poll looks.
+async fn has_looked(daemon: &Daemon, more: f64) {
+    let wanted = looks(daemon).await + more;
+    let until = Instant::now() + LIMIT;
+    while looks(daemon).await < wanted {
+        if Instant::now() > until {
+            daemon.fail("it goes on looking");
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// How many changes were found by the poll alone.
@@ -401,6 +414,7 @@ async fn a_change_that_no_event_tells_of_is_found_by_the_poll_and_counted() {
         0.0,
         "a link that is made is an event"
     );
+    has_looked(&daemon, 3.0).await;
     stage.home.write("target.pem", &second.pem, 0o644);
     daemon.shows_state("okta", &second, "trusted").await;
     daemon
