@@ -10,7 +10,8 @@ mod retirement;
 mod upload;
 
 pub use belief::{
-    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Rejection, Standing, Word,
+    Attempts, Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, PostAnswer, Rejection,
+    Standing, Word,
 };
 pub use retirement::WriteOutcome;
 pub use upload::PostOutcome;
@@ -173,11 +174,15 @@ impl Book {
         })
     }
 
-    /// Forgets every wait of ours that a person may lift: rejections, and writes that were refused.
+    /// Forgets every wait of ours that an operator may lift: rejections, writes that were refused, and what a later settle
+    /// window is longer than the first one.
     pub fn lift_holds(&mut self) {
         self.refused_writes.clear();
         for belief in self.beliefs.values_mut() {
             belief.rejection = None;
+            if let Standing::Intent(intent) = &mut belief.standing {
+                intent.is_hurried = true;
+            }
         }
     }
 }

@@ -61,26 +61,8 @@ impl Sides<'_> {
         if let Some(removed) = self.removed_keys.get(&key).filter(|_| !is_restored) {
             return (State::Held, Why::RemovedKey(*removed));
         }
-        if let Some(rejection) = belief.and_then(|it| it.rejection.as_ref()) {
-            if certificate.validity().is_ahead(now.wall) {
-                return (
-                    State::Waiting,
-                    Why::NotBefore(certificate.validity().not_before),
-                );
-            }
-            let was_ahead = certificate.validity().is_ahead(rejection.at.wall);
-            let rest = policy
-                .delivery
-                .refused_hold
-                .saturating_sub(now.elapsed_since(&rejection.at));
-            if !was_ahead && rest > Duration::ZERO {
-                return (
-                    State::Rejected,
-                    Why::Rejected {
-                        until: now.wall.plus(rest),
-                    },
-                );
-            }
+        if let Some(refused) = belief.and_then(|it| self.refused_upload(certificate, it)) {
+            return refused;
         }
         let is_known_key = known_keys.contains(&key);
         let trust = trust(certificate, belief, is_known_key, &policy.trust, now);
@@ -110,6 +92,25 @@ impl Sides<'_> {
             }
         };
         self.unless_stopped(decided)
+    }
+
+    /// What SendGrid's refusal of a certificate says of it, for as long as it is not sent again.
+    pub(super) fn refused_upload(
+        &self,
+        certificate: &Certificate,
+        belief: &Belief,
+    ) -> Option<(State, Why)> {
+        let now = self.inputs.now;
+        let rejection = belief.rejection.as_ref()?;
+        let validity = certificate.validity();
+        if validity.is_ahead(now.wall) {
+            return Some((State::Waiting, Why::NotBefore(validity.not_before)));
+        }
+        let was_ahead = validity.is_ahead(rejection.at.wall);
+        let hold = self.inputs.policy.delivery.refused_hold;
+        let rest = hold.saturating_sub(now.elapsed_since(&rejection.at));
+        let until = now.wall.plus(rest);
+        (!was_ahead && !rest.is_zero()).then_some((State::Rejected, Why::Rejected { until }))
     }
 
     /// Whether a certificate that we disabled is enabled again: a person wants it back, or it was taken away for its

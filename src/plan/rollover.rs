@@ -75,6 +75,8 @@ pub struct Item {
     pub is_listed: bool,
     /// What is to become of it, if it is an old one of ours.
     pub retirement: Option<Retirement>,
+    /// From when on it counts as undelivered, if it was sent and is not listed yet.
+    pub undelivered_from: Option<Timestamp>,
 }
 
 /// One change at SendGrid.
@@ -170,10 +172,13 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     };
     let outlook = Outlook::of(&items, inputs);
     let waits = items.iter().filter_map(|it| it.why.until());
+    let windows = inputs.book.beliefs.values();
+    let windows = windows.filter_map(|it| it.window_ends(&inputs.policy.delivery, inputs.now));
     let turns = items.iter().filter_map(|it| next_turn(it, inputs.now.wall));
     let retirements = items.iter().filter_map(|it| it.retirement.as_ref());
     let retirements = retirements.filter_map(|it| it.next_look(inputs.now.wall));
     let due = waits
+        .chain(windows)
         .chain(turns)
         .chain(retirements)
         .chain(outlook.next_turn(inputs))
@@ -238,16 +243,20 @@ impl Sides<'_> {
             since,
             is_listed,
             retirement: None,
+            undelivered_from: belief.and_then(|it| it.undelivered_from(self.inputs.now)),
         })
     }
 
-    /// What is done in this pass: everything that adds, or one retirement.
+    /// What is done in this pass: one retirement that nothing stands in the way of, or everything that adds.
     fn actions(&self, items: &[Item]) -> Vec<Action> {
-        let mut actions = uploads(items);
-        actions.extend(self.enablings(items));
-        if actions.is_empty() {
-            actions.extend(next_to_go(items, self.inputs));
+        let enablings = self.enablings(items);
+        if enablings.is_empty()
+            && let Some(retirement) = next_to_go(items, self.inputs)
+        {
+            return vec![retirement];
         }
+        let mut actions = uploads(items);
+        actions.extend(enablings);
         actions
     }
 

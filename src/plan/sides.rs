@@ -120,6 +120,7 @@ impl<'a> Sides<'a> {
             since: None,
             is_listed: true,
             retirement: None,
+            undelivered_from: None,
         };
         let mut kept = BTreeSet::new();
         let known: BTreeSet<&CertificateId> = self

@@ -98,6 +98,14 @@ fn made(
     })
 }
 
+/// A POST that nobody answered.
+pub(crate) fn no_answer() -> PostOutcome {
+    PostOutcome::Unknown {
+        why: "no answer".to_owned(),
+        is_answered: false,
+    }
+}
+
 fn alice() -> Author {
     Author {
         name: "alice".to_owned(),
@@ -115,6 +123,12 @@ pub(crate) enum Fate {
     AnswerLost,
     /// Not stored, and nobody says so.
     RequestLost,
+    /// Not stored, and answered by a 500.
+    ServerError,
+    /// Not stored, and answered by a 2xx.
+    Forgotten,
+    /// Stored, and answered by a 400.
+    RefusedInVain,
     /// 400; to a PATCH or DELETE, 403.
     Refused,
     /// Certainly not carried out, for no fault of the certificate's.
@@ -423,9 +437,21 @@ impl World {
             }
             Fate::AnswerLost => {
                 self.row(certificate);
-                PostOutcome::Unknown("no answer".to_owned())
+                no_answer()
             }
-            Fate::RequestLost => PostOutcome::Unknown("no answer".to_owned()),
+            Fate::RequestLost => no_answer(),
+            Fate::ServerError => PostOutcome::Unknown {
+                why: "500".to_owned(),
+                is_answered: true,
+            },
+            Fate::Forgotten => PostOutcome::Answered {
+                id: None,
+                took: Duration::from_millis(1),
+            },
+            Fate::RefusedInVain => {
+                self.row(certificate);
+                PostOutcome::Rejected("400".to_owned())
+            }
             Fate::Refused => PostOutcome::Rejected("400".to_owned()),
             Fate::NotDone => PostOutcome::NotStored("no connection".to_owned()),
         }
@@ -443,8 +469,10 @@ impl World {
                 change(self);
                 WriteOutcome::Unknown("no answer".to_owned())
             }
-            Fate::RequestLost => WriteOutcome::Unknown("no answer".to_owned()),
-            Fate::Refused => WriteOutcome::NotDone {
+            Fate::RequestLost | Fate::ServerError | Fate::Forgotten => {
+                WriteOutcome::Unknown("no answer".to_owned())
+            }
+            Fate::Refused | Fate::RefusedInVain => WriteOutcome::NotDone {
                 why: "403".to_owned(),
                 is_forbidden: true,
             },

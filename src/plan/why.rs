@@ -28,6 +28,11 @@ pub enum Why {
         /// When the list is asked again.
         until: Timestamp,
     },
+    /// It was sent too often without showing up: only an operator has it sent again.
+    GivenUp {
+        /// When it was sent last.
+        sent: Timestamp,
+    },
     /// It should be listed, and one list lacked it.
     Missing {
         /// The first such list.
@@ -178,6 +183,11 @@ impl fmt::Display for Why {
                 sent.hour_minute(),
                 until.hour_minute()
             ),
+            Self::GivenUp { sent } => write!(
+                f,
+                "sent again and again, last at {} UTC, and never listed; `sync` sends it once more",
+                sent.minute()
+            ),
             Self::Missing { since, until } => write!(
                 f,
                 "not in SendGrid's list at {} UTC; asked again at {} UTC before anything is concluded",
@@ -194,7 +204,7 @@ impl fmt::Display for Why {
             Self::Rejected { until } => {
                 write!(
                     f,
-                    "SendGrid answered 400; sent again at {until}, on `sync`, or when its file changes"
+                    "SendGrid answered 400; sent again at {until}, or on `sync`"
                 )
             }
             Self::Backoff { until } => write!(f, "the account may ask again at {until}"),

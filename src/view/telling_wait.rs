@@ -85,6 +85,9 @@ impl Teller<'_> {
                     when(until)
                 )
             }
+            Why::GivenUp { .. } => format!(
+                "waits: {which} was sent again and again and never listed; sso-certd sync sends it once more"
+            ),
             Why::Missing { until, .. } => format!(
                 "waits: one list lacked {which}; SendGrid is asked again {}",
                 when(until)

@@ -130,6 +130,7 @@ pub(crate) fn item(state: State, certificate: &Certificate) -> Item {
         },
         since: in_source.then(|| at("2026-11-24 09:12:00")),
         is_listed,
+        undelivered_from: None,
         retirement: None,
     }
 }

@@ -21,6 +21,8 @@ pub struct Belief {
     pub posts: u32,
     /// When the last of them was made.
     pub last_post: Option<Moment>,
+    /// The POSTs since then, and when the first was tried, also if that one certainly stored nothing.
+    pub attempts: Option<Attempts>,
     /// SendGrid's last 400, until it is there after all.
     pub rejection: Option<Rejection>,
     /// When its key was uploaded as a new one; counts against the budget of new keys.
@@ -87,6 +89,49 @@ pub struct Intent {
     pub id: Option<CertificateId>,
     /// Complete lists since then that lacked it.
     pub lists: u32,
+    /// How it was answered.
+    pub answer: PostAnswer,
+    /// An operator typed `sync`: the first window is enough, whichever this one is.
+    pub is_hurried: bool,
+}
+
+impl Intent {
+    /// A POST that is about to be made.
+    pub const fn new(at: Moment) -> Self {
+        Self {
+            at,
+            id: None,
+            lists: 0,
+            answer: PostAnswer::Missing,
+            is_hurried: false,
+        }
+    }
+}
+
+/// How a POST was answered. Whether it stored anything is open in each case: a 400 may lie, a 2xx may be forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PostAnswer {
+    /// Not, or not in a way that could be read; also while it is under way.
+    Missing,
+    /// With an error that leaves it open: a 5xx, 408, 409, 425.
+    Error,
+    /// With a 2xx.
+    Accepted,
+    /// With a 400 or its like.
+    Refused,
+}
+
+/// The POSTs of a certificate since it was last known to be listed, or since its file came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attempts {
+    /// When the first was made.
+    pub first: Moment,
+    /// How many.
+    pub posts: u32,
+    /// Those that were answered by a 2xx.
+    pub accepted: u32,
+    /// Those that were not answered.
+    pub unanswered: u32,
 }
 
 /// A DELETE whose outcome is unknown. Durable before the DELETE is made.
@@ -196,6 +241,7 @@ impl Belief {
             missing: None,
             posts: 0,
             last_post: None,
+            attempts: None,
             rejection: None,
             new_key: None,
             trusted_since: None,
@@ -248,6 +294,7 @@ impl Belief {
         self.standing = Standing::Confirmed(id);
         self.posts = 0;
         self.last_post = None;
+        self.attempts = None;
         self.rejection = None;
         self.missing = None;
         self.trusted_since.get_or_insert_with(|| now.clone());

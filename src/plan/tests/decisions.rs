@@ -31,14 +31,7 @@ fn standings(world: &World) -> Vec<(&'static str, Standing)> {
     let foreign = |id, inherited| Standing::Foreign { id, inherited };
     vec![
         ("seen", Standing::Seen),
-        (
-            "intent",
-            Standing::Intent(Intent {
-                at: at(),
-                id: None,
-                lists: 0,
-            }),
-        ),
+        ("intent", Standing::Intent(Intent::new(at()))),
         ("confirmed", Standing::Confirmed(id())),
         ("disabled", disabled(false, false)),
         ("disabled by order", disabled(true, false)),

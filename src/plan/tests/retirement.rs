@@ -7,6 +7,7 @@ use crate::plan::book::Standing;
 use crate::plan::decision::Decision;
 use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
 use crate::plan::retire::{Block, How};
+use crate::plan::rollover::Action;
 use crate::plan::testing::Fate;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -354,6 +355,32 @@ fn an_addition_that_may_have_arrived_still_comes_first() {
     assert_eq!(world.state(&third), "settling");
     assert_eq!(blocks(&world, &old), [Block::AdditionsFirst]);
     assert!(world.writes.is_empty());
+}
+
+#[test]
+fn a_stuck_upload_holds_no_retirement_that_an_operator_ordered() {
+    for fate in [
+        Fate::RequestLost,
+        Fate::ServerError,
+        Fate::Refused,
+        Fate::NotDone,
+    ] {
+        let (mut world, old, _) = ready(RetireAction::Keep);
+        world.decide(Decision::Retire(How::Delete), &old).unwrap();
+        let third = certificate("third", "k3", 500);
+        world.file("third.pem", &[&third]);
+        world.fate = fate;
+        let plan = world.pass();
+        let first: Vec<_> = plan.actions.iter().map(Action::word).collect();
+        assert_eq!(
+            first,
+            ["upload"],
+            "{fate:?}: what was never tried goes first"
+        );
+        world.fate = Fate::Well;
+        world.pass();
+        assert_eq!(world.writes_of(&old), ["delete"], "{fate:?}");
+    }
 }
 
 #[test]
