@@ -61,6 +61,17 @@ impl PublicKeyId {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// All 64 digits.
+    pub fn hex(&self) -> String {
+        super::fingerprint::hex(&self.0)
+    }
+
+    /// Reads what [`PublicKeyId::hex`] wrote.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let digest = Fingerprint::parse(raw).ok()?;
+        Some(Self(*digest.as_bytes()))
+    }
 }
 
 impl fmt::Debug for PublicKeyId {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::domain::{Certificate, CertificateId, Fingerprint, Moment, Row, RowContent, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, Fingerprint, Moment, PublicKeyId, Row, RowContent, Timestamp,
+};
 
 mod belief;
 mod retirement;
@@ -39,7 +41,22 @@ pub struct Book {
     pub is_sending: bool,
     /// Writes that SendGrid did not carry out, and that are not tried again for a while.
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
+    /// What left SendGrid and not by policy: neither it nor its key goes up again by itself.
+    pub gone: BTreeMap<Fingerprint, GoneCertificate>,
 }
+
+/// A certificate that somebody took away from SendGrid, perhaps because its key was stolen. It is remembered without end,
+/// longer than the certificate itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GoneCertificate {
+    /// Its key.
+    pub key: PublicKeyId,
+    /// When that was noticed.
+    pub at: Timestamp,
+}
+
+/// As many as are remembered of an integration; the newest.
+const MOST_GONE: usize = 1_000;
 
 /// A person's word that nothing is to be written for now.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -149,8 +166,44 @@ impl Book {
         }
         self.refused_writes
             .retain(|_, it| now.elapsed_since(&it.at) < it.wait());
+        let gone = &self.gone;
         self.beliefs
-            .retain(|_, it| !it.is_idle(now.wall, is_skewed));
+            .retain(|it, belief| !belief.is_idle(gone.contains_key(it), now.wall, is_skewed));
+    }
+
+    /// Remembers that a certificate left SendGrid, and its key; the oldest such memory makes room.
+    pub(in crate::plan) fn remember_gone(
+        &mut self,
+        fingerprint: Fingerprint,
+        key: PublicKeyId,
+        now: &Moment,
+    ) {
+        let at = now.wall;
+        self.gone.insert(fingerprint, GoneCertificate { key, at });
+        while self.gone.len() > MOST_GONE
+            && let Some(oldest) = self.gone.iter().min_by_key(|(_, it)| it.at)
+        {
+            let oldest = *oldest.0;
+            self.gone.remove(&oldest);
+        }
+    }
+
+    /// The key of each certificate that somebody took away from SendGrid, with that certificate; not of one that an
+    /// operator wants back.
+    pub(in crate::plan) fn removed_keys(&self) -> BTreeMap<PublicKeyId, Fingerprint> {
+        let is_restored = |it: &Fingerprint| {
+            let belief = self.beliefs.get(it);
+            belief.is_some_and(|it| it.order == Some(Order::Restore))
+        };
+        let removed = self.beliefs.iter().filter(|(_, it)| {
+            let by_order = matches!(it.standing, Standing::Retired { ordered: true });
+            it.is_tombstone() || (by_order && it.is_wanted())
+        });
+        let removed = removed.filter_map(|(it, belief)| Some((belief.key_id()?, *it)));
+        let gone = self.gone.iter().map(|(it, gone)| (gone.key, *it));
+        gone.filter(|(_, it)| !is_restored(it))
+            .chain(removed)
+            .collect()
     }
 
     /// Whether another one of ours counts as enabled and is valid, whatever the last list said.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Certificate, Look, Moment, PublicKeyId, Timestamp};
-use crate::plan::book::{Belief, Book, HoldKind, InSource, Order, Standing, Write};
+use crate::domain::{Certificate, Fingerprint, Look, Moment, PublicKeyId, Timestamp};
+use crate::plan::book::{Belief, Book, HoldKind, InSource, Order, Standing, Word, Write};
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::sides::Sides;
 use crate::plan::state::State;
@@ -58,7 +58,9 @@ impl Sides<'_> {
         if self.denied_keys.contains(&key) {
             return (State::Denied, Why::DeniedKey);
         }
-        if let Some(removed) = self.removed_keys.get(&key).filter(|_| !is_restored) {
+        let is_let_in = is_restored || belief.is_some_and(|it| it.word == Some(Word::ApprovedKey));
+        let holds = |_: &&Fingerprint| !is_let_in && !known_keys.contains(&key);
+        if let Some(removed) = self.removed_keys.get(&key).filter(holds) {
             return (State::Held, Why::RemovedKey(*removed));
         }
         if let Some(refused) = belief.and_then(|it| self.refused_upload(certificate, it)) {
@@ -138,7 +140,7 @@ impl Sides<'_> {
             }
         }
         let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
-        if self.denied_keys.contains(&key) || is_removed {
+        if self.is_denied(certificate) || is_removed {
             return None;
         }
         if let Some(until) = self.no_patch_before() {

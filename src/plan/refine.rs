@@ -35,7 +35,7 @@ impl Sides<'_> {
                 }
             }
             State::Removed => match belief.map(|it| &it.standing) {
-                Some(Standing::Retired { .. }) => (state, Why::RetiredByPerson),
+                Some(Standing::Retired { ordered: true }) => (state, Why::RetiredByPerson),
                 _ => (state, Why::RemovedByOthers),
             },
             State::Replaced => {

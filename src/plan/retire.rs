@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Certificate, Fingerprint, Look, Timestamp};
+use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Timestamp};
 use crate::plan::book::{Belief, InSource, Order, Standing, Write};
 use crate::plan::decide::{refused, unsettled};
 use crate::plan::policy::{Mode, RetireAction, RetireWhen};
@@ -245,7 +245,7 @@ impl<'a> Old<'a> {
         if inputs.is_skewed {
             blocks.push(Block::ClockInDoubt);
         }
-        if !self.another_stays() {
+        if self.stays().is_none() {
             blocks.push(Block::Last);
         }
         let comes_first = if ordered {
@@ -285,17 +285,21 @@ impl<'a> Old<'a> {
         blocks
     }
 
-    /// Whether another one stays that is ours, enabled by our last confirmed write, listed, valid now and for long enough.
-    fn another_stays(&self) -> bool {
+    /// Another one that stays: ours, enabled by our last confirmed write, listed, valid now and for long enough; of
+    /// several the one that ends last.
+    fn stays(&self) -> Option<(Fingerprint, CertificateId)> {
         let now = self.inputs.now.wall;
-        self.items.iter().any(|it| {
+        let others = self.items.iter().filter(|it| {
             it.fingerprint != self.item.fingerprint
                 && self.is_confirmed(it)
                 && it.certificate.as_ref().is_some_and(|it| {
                     let validity = it.validity();
                     validity.is_valid(now) && validity.not_after >= now.plus(STAYS_VALID)
                 })
-        })
+        });
+        let end = |it: &&Item| it.certificate.as_ref().map(|it| it.validity().not_after);
+        let last = others.max_by_key(end)?;
+        last.fingerprint.zip(last.id.clone())
     }
 
     fn is_confirmed(&self, item: &Item) -> bool {
@@ -352,5 +356,6 @@ pub(super) fn next_to_go(items: &[Item], inputs: &Inputs<'_>) -> Option<Action> 
         ordered: retirement.ordered,
         again: retirement.again,
         grounds: old.grounds(retirement),
+        stays: old.stays()?,
     })
 }

@@ -114,6 +114,8 @@ pub enum Action {
         again: bool,
         /// Why that is allowed.
         grounds: Grounds,
+        /// The one that stays, and its row, which is read back by its id last.
+        stays: (Fingerprint, CertificateId),
     },
 }
 
@@ -220,7 +222,10 @@ impl Sides<'_> {
             (None, _) => InFile::None,
         };
         let listed = self.listed(belief, &ids);
-        let believed = belief.map_or(Believed::Unknown, |it| believed(it, listed));
+        let book = self.inputs.book;
+        let believed = belief.map_or(Believed::Unknown, |it| {
+            believed(fingerprint, it, listed, book)
+        });
         let state = cell(file, listed, believed).state?;
         let id = self
             .keeper(fingerprint)
@@ -231,6 +236,21 @@ impl Sides<'_> {
             _ => None,
         });
         let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief, is_over);
+        let lets_in = matches!(
+            state,
+            State::Trusted
+                | State::Ahead
+                | State::Found
+                | State::Unmanaged
+                | State::Inherited
+                | State::Acknowledged
+        );
+        let is_denied = certificate.as_ref().is_some_and(|it| self.is_denied(it));
+        let (state, why) = if lets_in && is_denied {
+            (State::Unmanaged, Why::DeniedAndListed)
+        } else {
+            (state, why)
+        };
         let paths = wanted.map(|it| it.paths.clone()).unwrap_or_default();
         let is_listed = !ids.is_empty();
         Some(Item {
@@ -286,9 +306,9 @@ impl Sides<'_> {
                 }
                 _ => return None,
             };
-            let key = item.certificate.as_ref()?.key_id();
-            let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
-            if self.denied_keys.contains(&key) || is_removed {
+            let certificate = item.certificate.as_ref()?;
+            let is_removed = self.removed_keys.contains_key(&certificate.key_id());
+            if self.is_denied(certificate) || (is_removed && evidence != Evidence::Order) {
                 return None;
             }
             Some(Action::Enable {

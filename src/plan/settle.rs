@@ -236,11 +236,31 @@ pub fn settle(
         .collect();
 
     let counts = |it: &Belief| !(is_doubted && matches!(it.standing, Standing::Intent(_)));
+    let mut gone = Vec::new();
     for (fingerprint, belief) in after.beliefs.iter_mut().filter(|(_, it)| counts(it)) {
+        let before = belief.standing.clone();
         let only_trust =
             counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
+        if view.is_to_be_remembered(&before, belief) {
+            gone.extend(belief.key_id().map(|key| (*fingerprint, key)));
+        }
+    }
+    for (fingerprint, key) in gone {
+        after.remember_gone(fingerprint, key, now);
+    }
+    let is_back = |it: &Belief| {
+        let is_away = matches!(
+            it.standing,
+            Standing::Retired { .. } | Standing::Deleting(_)
+        );
+        !is_away
+    };
+    for fingerprint in listing.by_fingerprint.keys() {
+        if after.beliefs.get(fingerprint).is_none_or(is_back) {
+            after.gone.remove(fingerprint);
+        }
     }
     if !is_strange {
         entries.extend(view.meet_strangers(&mut after));
@@ -314,6 +334,11 @@ impl View<'_> {
         let first_id = ids.iter().find_map(|it| *it).cloned();
         let under = |id: &CertificateId| ids.contains(&Some(id));
         match standing {
+            // Who put it there nobody knows: the 400 lied, or meant that it was there already.
+            Standing::Intent(Intent {
+                answer: PostAnswer::Refused,
+                ..
+            }) => self.found(fingerprint, belief, first_id),
             Standing::Intent(intent) => {
                 let Some(id) = intent.id.clone().filter(|it| under(it)).or(first_id) else {
                     belief.attempts = None;
@@ -362,21 +387,35 @@ impl View<'_> {
             | Standing::Deleting(_)
             | Standing::Seen
             | Standing::Retired { .. }
-            | Standing::Removed { .. } => {
-                belief.posts = 0;
-                belief.attempts = None;
-                belief.trusted_for = None;
-                belief.rejection = None;
-                let id = first_id
-                    .as_ref()
-                    .map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
-                belief.standing = Standing::Foreign {
-                    id: first_id,
-                    inherited: self.is_first_list,
-                };
-                entry(What::Found, format!("listed, not by us, {id}"))
-            }
+            | Standing::Removed { .. } => self.found(fingerprint, belief, first_id),
         }
+    }
+
+    /// It is listed, and not by us as far as is known.
+    fn found(
+        &self,
+        fingerprint: Fingerprint,
+        belief: &mut Belief,
+        id: Option<CertificateId>,
+    ) -> Option<Entry> {
+        belief.posts = 0;
+        belief.attempts = None;
+        belief.trusted_for = None;
+        belief.rejection = None;
+        let told = id
+            .as_ref()
+            .map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
+        belief.standing = Standing::Foreign {
+            id,
+            inherited: self.is_first_list,
+        };
+        let detail = format!("listed, not by us, {told}");
+        Some(Entry::new(
+            self.now.wall,
+            What::Found,
+            Some(fingerprint),
+            detail,
+        ))
     }
 
     /// Rows that no belief knows.

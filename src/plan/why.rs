@@ -106,6 +106,8 @@ pub enum Why {
     DeniedByPerson(Fingerprint),
     /// A person said never to its key.
     DeniedKey,
+    /// An operator said never to it or its key, and SendGrid lists it all the same.
+    DeniedAndListed,
     /// Its last second has passed.
     Over,
     /// A newer one is trusted, and its file is gone.
@@ -259,6 +261,9 @@ impl fmt::Display for Why {
             Self::Unseen => f.write_str("decided about, never seen"),
             Self::DeniedByPerson(_) => f.write_str("a person said never"),
             Self::DeniedKey => f.write_str("a person said never to its key"),
+            Self::DeniedAndListed => {
+                f.write_str("denied, and at SendGrid all the same: its key may sign in")
+            }
             Self::Over => f.write_str("its last second has passed"),
             Self::Successor(newer) => write!(f, "its file is gone and {} goes on", newer.brief()),
             Self::DisabledByUs => f.write_str("disabled by us"),

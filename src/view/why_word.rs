@@ -26,6 +26,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
         Why::TooMany { .. } => "too_many",
         Why::Unseen => "unseen",
         Why::DeniedByPerson(_) => "denied",
+        Why::DeniedAndListed => "denied_and_listed",
         Why::DeniedKey => "denied_key",
         Why::Over => "over",
         Why::Successor(_) => "successor",

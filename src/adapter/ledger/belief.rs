@@ -15,7 +15,9 @@ use crate::plan::book::{
 
 use super::ReadCertificate;
 use super::error::Fault;
-use super::words::{hold_word, order_word, parse_hold, parse_order, parse_word, word};
+use super::words::{
+    hold_word, order_word, parse_hold, parse_order, parse_word, word, word_speaks_for_key,
+};
 
 /// Replaces what stands there of this certificate; none takes it away.
 pub(super) fn put(
@@ -162,6 +164,8 @@ impl Columns {
         self.put("issued", belief.issued.map(|it| it.hex()));
         self.put("order", belief.order.map(|it| order_word(it).to_owned()));
         self.put("word", belief.word.map(|it| word(it).to_owned()));
+        let speaks_for_key = belief.word.and_then(word_speaks_for_key);
+        self.put("word_for_key", speaks_for_key.map(i64::from));
         if let Some(certificate) = &belief.certificate {
             self.put("subject", certificate.subject().to_owned());
             self.put(
@@ -211,7 +215,11 @@ fn belief(
     };
     let word = match row.get::<_, Option<String>>("word")?.as_deref() {
         None => None,
-        Some(text) => Some(parse_word(text).ok_or_else(|| damaged("nobody knows the word"))?),
+        Some(text) => {
+            let speaks_for_key = newer(row, "word_for_key")?;
+            let word = parse_word(text, speaks_for_key);
+            Some(word.ok_or_else(|| damaged("nobody knows the word"))?)
+        }
     };
     let order = match row.get::<_, Option<String>>("order")?.as_deref() {
         None => None,

@@ -12,12 +12,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{
-    BootId, CertificateId, CertificateParts, Credit, KeyAlgorithm, Moment, SignatureHash,
-    Timestamp, Validity,
+    BootId, CertificateId, CertificateParts, Credit, KeyAlgorithm, Moment, PublicKeyId,
+    SignatureHash, Timestamp, Validity,
 };
 use crate::plan::book::{
-    Attempts, Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Pause, PostAnswer,
-    Rejection, Standing, Word, Write, WriteRefusal,
+    Attempts, Belief, Deleting, GoneCertificate, Hold, HoldKind, InSource, Intent, Order, Pause,
+    PostAnswer, Rejection, Standing, Word, Write, WriteRefusal,
 };
 use crate::plan::entry::What;
 
@@ -226,7 +226,9 @@ fn beliefs() -> impl Strategy<Value = Belief> {
     let rejection = moments().prop_map(|at| Rejection { at });
     let word = prop_oneof![
         Just(Word::Approved),
+        Just(Word::ApprovedKey),
         Just(Word::Denied),
+        Just(Word::DeniedAlone),
         Just(Word::Acknowledged)
     ];
     let certain = (
@@ -298,6 +300,10 @@ fn books() -> impl Strategy<Value = Book> {
     });
     let refusal =
         (moments(), any::<bool>()).prop_map(|(at, is_forbidden)| WriteRefusal { at, is_forbidden });
+    let gone = (any::<[u8; 32]>(), any::<i64>()).prop_map(|(key, at)| GoneCertificate {
+        key: PublicKeyId::from_bytes(key),
+        at: Timestamp::from_millis(at),
+    });
     let writes = proptest::sample::select(&[Write::Update, Write::Delete][..]);
     let refused_writes = proptest::collection::btree_map(writes, refusal, 0..3);
     let general = (
@@ -306,6 +312,7 @@ fn books() -> impl Strategy<Value = Book> {
         proptest::option::of(moments()),
         any::<bool>(),
         refused_writes,
+        proptest::collection::btree_map(any::<[u8; 32]>(), gone, 0..3),
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
         |(
@@ -313,7 +320,7 @@ fn books() -> impl Strategy<Value = Book> {
             named,
             lists,
             unreadable,
-            (pause, retired_at, patched_at, is_sending, refused_writes),
+            (pause, retired_at, patched_at, is_sending, refused_writes, gone),
         )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
@@ -340,6 +347,10 @@ fn books() -> impl Strategy<Value = Book> {
                 patched_at,
                 is_sending,
                 refused_writes,
+                gone: gone
+                    .into_iter()
+                    .map(|(it, gone)| (Fingerprint::from_bytes(it), gone))
+                    .collect(),
             }
         },
     )

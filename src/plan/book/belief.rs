@@ -217,8 +217,12 @@ pub enum Order {
 pub enum Word {
     /// Upload it, whatever the trust mode.
     Approved,
+    /// The same, although another certificate with its key was removed at SendGrid.
+    ApprovedKey,
     /// Never upload it or its key.
     Denied,
+    /// Never upload it; its key stays with another certificate.
+    DeniedAlone,
     /// Not ours, and known.
     Acknowledged,
 }
@@ -326,10 +330,10 @@ impl Belief {
 
     /// Whether nothing is left to remember: it may be dropped from the books; the audit trail keeps its story. What was
     /// ours is kept for as long as it could be restored.
-    pub(super) fn is_idle(&self, now: Timestamp, is_skewed: bool) -> bool {
+    pub(super) fn is_idle(&self, is_remembered: bool, now: Timestamp, is_skewed: bool) -> bool {
         let is_over = self.is_over(now) && !is_skewed;
         let is_past = match self.standing {
-            Standing::Seen => true,
+            Standing::Seen => is_over || !is_remembered,
             Standing::Retired { .. } => is_over,
             _ => false,
         };
@@ -337,8 +341,8 @@ impl Belief {
         let is_ignored = self.issued.is_some() && !is_over;
         let is_decided = match self.word {
             None | Some(Word::Acknowledged) => self.order.is_some(),
-            Some(Word::Approved) => self.certificate.is_none() || !is_over,
-            Some(Word::Denied) => true, // its key stays denied, whatever wraps it
+            Some(Word::Approved | Word::ApprovedKey) => self.certificate.is_none() || !is_over,
+            Some(Word::Denied | Word::DeniedAlone) => true, // its key stays denied, whatever wraps it
         };
         is_past && !self.is_wanted() && !is_ignored && !is_decided && self.new_key.is_none()
     }
@@ -352,6 +356,22 @@ impl Belief {
                 | Standing::Retired { .. }
                 | Standing::Removed { .. }
         )
+    }
+
+    /// Whether an operator said never to it.
+    pub const fn is_denied(&self) -> bool {
+        matches!(self.word, Some(Word::Denied | Word::DeniedAlone))
+    }
+
+    /// Whether an operator lets it in, whatever the trust mode.
+    pub const fn is_approved(&self) -> bool {
+        matches!(self.word, Some(Word::Approved | Word::ApprovedKey))
+    }
+
+    /// Whether SendGrid lets its key in, as far as is known: it is listed, and ours or in the source.
+    pub(in crate::plan) fn is_in_use(&self) -> bool {
+        matches!(self.standing, Standing::Confirmed(_))
+            || (matches!(self.standing, Standing::Foreign { .. }) && self.is_wanted())
     }
 
     /// Whether it was removed, perhaps for cause, and no person wants it back.

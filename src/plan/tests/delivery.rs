@@ -211,7 +211,7 @@ fn a_400_may_lie() {
     let okta = certificate("okta", "k1", 300);
     world.file("okta.pem", &[&okta]);
     world.pass();
-    assert_eq!((world.state(&okta), world.posts.len()), ("trusted", 1));
+    assert_eq!((world.state(&okta), world.posts.len()), ("found", 1));
 
     let mut world = World::new();
     world.fate = Fate::Refused;
@@ -228,7 +228,7 @@ fn a_400_may_lie() {
     world.sleep(3 * MINUTE);
     world.book.lift_holds();
     world.pass();
-    assert_eq!((world.state(&okta), world.posts.len()), ("trusted", 1));
+    assert_eq!((world.state(&okta), world.posts.len()), ("found", 1));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod admission;
 mod decisions;
 mod delivery;
 mod properties;
+mod removal;
 mod retirement;
 mod scenarios;
 mod trust;
