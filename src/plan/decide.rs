@@ -62,13 +62,14 @@ impl Sides<'_> {
             return (State::Held, Why::RemovedKey(*removed));
         }
         if let Some(rejection) = belief.and_then(|it| it.rejection.as_ref()) {
-            if certificate.validity().is_ahead(now.wall) {
+            if certificate.validity().is_ahead(self.inputs.clocks()) {
                 return (
                     State::Waiting,
                     Why::NotBefore(certificate.validity().not_before),
                 );
             }
-            let was_ahead = certificate.validity().is_ahead(rejection.at.wall);
+            let refused_at = self.inputs.skew.at(rejection.at.wall);
+            let was_ahead = certificate.validity().is_ahead(refused_at);
             let rest = policy
                 .delivery
                 .refused_hold

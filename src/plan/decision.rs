@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::domain::text::printable;
-use crate::domain::{Fingerprint, Moment};
+use crate::domain::{Clocks, Fingerprint, Moment, Skew};
 use crate::plan::book::{Belief, Book, Order, Pause, Standing, Word};
 use crate::plan::entry::{Entry, What};
 use crate::plan::retire::How;
@@ -104,8 +104,8 @@ impl Author {
     }
 }
 
-/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `is_skewed`:
-/// SendGrid's clock and ours disagree too much for an end to be believed.
+/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `skew`: how
+/// far SendGrid's clock and ours disagree.
 ///
 /// # Errors
 /// Why it cannot be taken; the book is as it was.
@@ -114,7 +114,7 @@ pub fn decide(
     fingerprint: Fingerprint,
     decision: Decision,
     author: &Author,
-    is_skewed: bool,
+    skew: Skew,
     now: &Moment,
 ) -> Result<Vec<Entry>, Refusal> {
     let Some(belief) = book.beliefs.get(&fingerprint) else {
@@ -131,9 +131,9 @@ pub fn decide(
             "before it was seen",
         )]);
     };
-    may(book, belief, decision, now)?;
+    may(book, belief, decision, skew.at(now.wall))?;
     let lifts_by_its_end = decision == Decision::Forget && belief.is_tombstone_alone();
-    if lifts_by_its_end && is_skewed {
+    if lifts_by_its_end && skew.is_there() {
         return Err(Refusal::ClockInDoubt);
     }
     let mut after = belief.clone();
@@ -190,7 +190,7 @@ pub fn set_pause(book: &mut Book, is_paused: bool, author: &Author, now: &Moment
 }
 
 /// Whether the decision makes sense as things stand.
-fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result<(), Refusal> {
+fn may(book: &Book, belief: &Belief, decision: Decision, now: Clocks) -> Result<(), Refusal> {
     let is_denied = belief.word == Some(Word::Denied);
     let is_foreign = matches!(belief.standing, Standing::Foreign { .. });
     match decision {
@@ -198,7 +198,7 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         Decision::Approve => match &belief.standing {
             _ if is_denied => Err(Refusal::Denied),
             Standing::Seen if belief.certificate.is_none() => Ok(()),
-            Standing::Seen | Standing::Retired { ordered: false } if belief.is_over(now.wall) => {
+            Standing::Seen | Standing::Retired { ordered: false } if belief.is_over(now) => {
                 Err(Refusal::Over)
             }
             Standing::Seen | Standing::Retired { ordered: false } => may_its_key(book, belief),
@@ -219,7 +219,7 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         },
         Decision::Restore => match &belief.standing {
             _ if is_denied => Err(Refusal::Denied),
-            _ if belief.is_over(now.wall) => Err(Refusal::Over),
+            _ if belief.is_over(now) => Err(Refusal::Over),
             Standing::Removed { .. } | Standing::Retired { .. } | Standing::Disabled { .. } => {
                 not_denied(book, belief)
             }
@@ -231,7 +231,7 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         Decision::Forget => match &belief.standing {
             Standing::Intent(_) if belief.order.is_some() => Err(Refusal::Unsettled),
             _ if belief.word.is_some() || belief.order.is_some() => Ok(()),
-            Standing::Removed { .. } if belief.is_over(now.wall) => Ok(()),
+            Standing::Removed { .. } if belief.is_over(now) => Ok(()),
             Standing::Removed { .. } | Standing::Retired { ordered: true } => Err(Refusal::Away),
             _ => Err(Refusal::NothingToForget),
         },

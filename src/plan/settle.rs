@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::text::{count, span};
-use crate::domain::{CertificateId, Fingerprint, Moment, Row};
+use crate::domain::{CertificateId, Clocks, Fingerprint, Moment, Row, Skew};
 use crate::plan::book::{Belief, Book, Intent, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::listing::Listing;
@@ -122,8 +122,8 @@ fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Mo
     intent.lists >= 1 && now.elapsed_since(&intent.at) >= settle_window(belief.posts, delivery)
 }
 
-/// Settles the book by a complete list: what arrived, what is gone, what is new. `is_skewed`: SendGrid's clock and ours
-/// disagree too much for an end to be believed.
+/// Settles the book by a complete list: what arrived, what is gone, what is new. `skew`: how far SendGrid's
+/// clock and ours disagree.
 ///
 /// # Errors
 /// [`Unreachable`], and the book is as it was.
@@ -132,7 +132,7 @@ pub fn settle(
     rows: &[Row],
     reads: &BTreeMap<CertificateId, ReadBack>,
     delivery: &DeliveryPolicy,
-    is_skewed: bool,
+    skew: Skew,
     now: &Moment,
 ) -> Result<Vec<Entry>, Unreachable> {
     let listing = Listing::new(rows);
@@ -142,13 +142,14 @@ pub fn settle(
     let is_strange = is_strange(book, &listing);
     let is_doubted = doubted_until(book, &listing, delivery, now).is_some();
     let is_first_list = book.first_list.is_none();
+    let clocks = skew.at(now.wall);
     let view = View {
         listing: &listing,
         reads,
         delivery,
         is_first_list,
         is_echo_possible: may_echo(book, delivery, now),
-        is_skewed,
+        clocks,
         now,
     };
     let mut after = book.clone();
@@ -157,7 +158,7 @@ pub fn settle(
         .beliefs
         .iter()
         .filter(|(fingerprint, it)| {
-            counts_as_trust(it, is_skewed, now) && !listing.ids(**fingerprint).is_empty()
+            counts_as_trust(it, clocks) && !listing.ids(**fingerprint).is_empty()
         })
         .map(|(fingerprint, _)| *fingerprint)
         .collect();
@@ -165,7 +166,7 @@ pub fn settle(
     let counts = |it: &Belief| !(is_doubted && matches!(it.standing, Standing::Intent(_)));
     for (fingerprint, belief) in after.beliefs.iter_mut().filter(|(_, it)| counts(it)) {
         let only_trust =
-            counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
+            counts_as_trust(belief, clocks) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
     }
@@ -189,13 +190,13 @@ pub(super) fn may_echo(book: &Book, delivery: &DeliveryPolicy, now: &Moment) -> 
     last.is_some_and(|it| now.elapsed_since(it) < delivery.settle)
 }
 
-fn counts_as_trust(belief: &Belief, is_skewed: bool, now: &Moment) -> bool {
+fn counts_as_trust(belief: &Belief, now: Clocks) -> bool {
     let ours = matches!(belief.standing, Standing::Confirmed(_));
     let found = matches!(belief.standing, Standing::Foreign { .. }) && belief.is_wanted();
     let valid = belief
         .certificate
         .as_ref()
-        .is_some_and(|it| is_skewed || it.validity().is_valid(now.wall));
+        .is_some_and(|it| it.validity().is_valid(now));
     (ours || found) && valid
 }
 
@@ -206,7 +207,7 @@ struct View<'a> {
     delivery: &'a DeliveryPolicy,
     is_first_list: bool,
     is_echo_possible: bool,
-    is_skewed: bool,
+    clocks: Clocks,
     now: &'a Moment,
 }
 

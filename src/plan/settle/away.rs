@@ -78,7 +78,7 @@ impl View<'_> {
         let over = belief
             .certificate
             .as_ref()
-            .is_none_or(|it| !self.is_skewed && it.validity().is_over(self.now.wall));
+            .is_none_or(|it| it.validity().is_over(self.clocks));
         let ours = matches!(belief.standing, Standing::Confirmed(_));
         let missed = belief.is_wanted() || (only_trust && ours);
         let ordered = matches!(belief.standing, Standing::Disabled { ordered: true, .. });

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::domain::CertificateId;
+use crate::domain::{CertificateId, Skew};
 use crate::plan::book::{Deleting, InSource, Intent, Order, Standing, Word};
 use crate::plan::decision::{Decision, Refusal};
 use crate::plan::policy::Require;
@@ -496,10 +496,10 @@ fn what_was_removed_and_is_over_can_be_forgotten_so_that_its_key_may_come_again(
     let removed = Refusal::RemovedKey(a.fingerprint());
     assert_eq!(world.decide(Decision::Approve, &again), Err(removed));
     assert_eq!(world.decide(Decision::Restore, &a), Err(Refusal::Over));
-    world.is_skewed = true;
+    world.doubt_the_clock();
     let by_a_wrong_clock = world.decide(Decision::Forget, &a);
     assert_eq!(by_a_wrong_clock, Err(Refusal::ClockInDoubt));
-    world.is_skewed = false;
+    world.skew = Skew::None;
     world.decide(Decision::Forget, &a).unwrap();
     world.pass();
     assert_eq!(world.state(&again), "trusted");

@@ -2,7 +2,7 @@
 //! request whose outcome nobody knows.
 
 use super::*;
-use crate::domain::{RowContent, Timestamp};
+use crate::domain::{RowContent, Skew, Timestamp};
 use crate::plan::book::Standing;
 use crate::plan::decision::Decision;
 use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
@@ -185,7 +185,7 @@ fn an_unhealthy_source_says_nothing_about_absence() {
 #[test]
 fn a_clock_in_doubt_takes_nothing_away() {
     let (mut world, old, _) = ready(RetireAction::Delete);
-    world.is_skewed = true;
+    world.doubt_the_clock();
     world.pass();
     assert_eq!(blocks(&world, &old), [Block::ClockInDoubt]);
     assert!(world.writes.is_empty());
@@ -854,10 +854,12 @@ fn a_clock_in_doubt_makes_nobody_forget_what_a_person_took_away() {
         assert_eq!(world.rows_of(&old), 0);
         let wall = world.now.wall;
         world.now.wall = wall.plus(4_000 * DAY);
-        world.is_skewed = is_skewed;
+        if is_skewed {
+            world.skew = Skew::Secs(-4_000 * 86_400);
+        }
         world.pass();
         world.now.wall = wall;
-        world.is_skewed = false;
+        world.skew = Skew::None;
         world.file("old.pem", &[&old]);
         world.pass();
         // Without doubt it was over, and there is nothing to remember of it.
