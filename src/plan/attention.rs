@@ -55,6 +55,8 @@ attention! {
     ApiKey = "api_key",
     /// There are no roots to know SendGrid by, or nothing else to reach it with.
     Tls = "tls",
+    /// SendGrid's clock and ours disagree.
+    Clock = "clock",
 }
 
 impl Attention {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::{
-    Certificate, CertificateId, Fingerprint, Moment, PublicKeyId, Row, RowContent, Timestamp,
+    Certificate, CertificateId, Clocks, Fingerprint, Moment, PublicKeyId, Row, RowContent, Skew,
+    Timestamp,
 };
 
 mod belief;
@@ -152,8 +153,8 @@ impl Book {
     }
 
     /// Drops what nothing is left to remember of, budgets and waits that have run out, and orders that are done or moot.
-    /// While the clock is in doubt, nothing is over.
-    pub fn tidy(&mut self, now: &Moment, is_skewed: bool) {
+    /// What is over is so by both clocks.
+    pub fn tidy(&mut self, now: &Moment, skew: Skew) {
         for belief in self.beliefs.values_mut() {
             if belief
                 .new_key
@@ -168,7 +169,7 @@ impl Book {
             .retain(|_, it| now.elapsed_since(&it.at) < it.wait());
         let gone = &self.gone;
         self.beliefs
-            .retain(|it, belief| !belief.is_idle(gone.contains_key(it), now.wall, is_skewed));
+            .retain(|it, belief| !belief.is_idle(gone.contains_key(it), skew.at(now.wall)));
     }
 
     /// Remembers that a certificate left SendGrid, and its key; the oldest such memory makes room.
@@ -207,11 +208,11 @@ impl Book {
     }
 
     /// Whether another one of ours counts as enabled and is valid, whatever the last list said.
-    pub fn has_valid_beside(&self, fingerprint: Fingerprint, now: &Moment) -> bool {
+    pub fn has_valid_beside(&self, fingerprint: Fingerprint, now: Clocks) -> bool {
         self.beliefs.iter().any(|(other, it)| {
             let is_ours = matches!(it.standing, Standing::Confirmed(_));
             let certificate = it.certificate.as_ref();
-            let is_valid = certificate.is_some_and(|it| it.validity().is_valid(now.wall));
+            let is_valid = certificate.is_some_and(|it| it.validity().is_valid(now));
             *other != fingerprint && is_ours && is_valid
         })
     }

@@ -105,10 +105,10 @@ impl Sides<'_> {
         let now = self.inputs.now;
         let rejection = belief.rejection.as_ref()?;
         let validity = certificate.validity();
-        if validity.is_ahead(now.wall) {
+        if validity.is_ahead(self.inputs.clocks()) {
             return Some((State::Waiting, Why::NotBefore(validity.not_before)));
         }
-        let was_ahead = validity.is_ahead(rejection.at.wall);
+        let was_ahead = validity.is_ahead(self.inputs.skew.at(rejection.at.wall));
         let hold = self.inputs.policy.delivery.refused_hold;
         let rest = hold.saturating_sub(now.elapsed_since(&rejection.at));
         let until = now.wall.plus(rest);

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::domain::text::printable;
-use crate::domain::{Fingerprint, Moment};
+use crate::domain::{Fingerprint, Moment, Skew};
 use crate::plan::book::{Belief, Book, Order, Pause, Standing, Word};
 use crate::plan::entry::{Entry, What};
 use crate::plan::retire::How;
@@ -115,8 +115,8 @@ impl Author {
     }
 }
 
-/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `is_skewed`:
-/// SendGrid's clock and ours disagree too much for an end to be believed.
+/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `skew`: how
+/// far SendGrid's clock and ours disagree.
 ///
 /// # Errors
 /// Why it cannot be taken; the book is as it was.
@@ -125,7 +125,7 @@ pub fn decide(
     fingerprint: Fingerprint,
     decision: Decision,
     author: &Author,
-    is_skewed: bool,
+    skew: Skew,
     now: &Moment,
 ) -> Result<Vec<Entry>, Refusal> {
     let Some(belief) = book.beliefs.get(&fingerprint) else {
@@ -142,12 +142,11 @@ pub fn decide(
             "before it was seen",
         )]);
     };
-    let is_over = !is_skewed && belief.is_over(now.wall);
+    let is_over = belief.is_over(skew.at(now.wall));
     may(book, fingerprint, belief, decision, is_over)?;
-    let key_of = key_holder(book, fingerprint);
     let is_key_elsewhere = match decision {
         Decision::ApproveKey => has_removed_key(book, belief),
-        _ => key_of.is_some(),
+        _ => key_holder(book, fingerprint).is_some(),
     };
     let mut after = belief.clone();
     let detail = take(&mut after, decision, is_key_elsewhere);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Look, Timestamp, Validity};
+use crate::domain::{Look, Skew, Timestamp, Validity};
 use crate::plan::attention::Attention;
 use crate::plan::book::{Belief, Pause};
 use crate::plan::rollover::{Inputs, Item};
@@ -16,6 +16,8 @@ pub const SHORTEST_NOTICE: Duration = Duration::from_secs(5 * 86_400);
 /// The integration as a whole.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outlook {
+    /// How far SendGrid's clock and ours disagreed.
+    pub skew: Skew,
     /// Certificates that SendGrid trusts, that count, and that are valid now.
     pub trusted: usize,
     /// When the last of those trusted now or later ends.
@@ -53,7 +55,7 @@ impl Outlook {
             .iter()
             .filter(|it| it.state.is_trust())
             .filter_map(validity)
-            .filter(|it| it.is_valid(now))
+            .filter(|it| it.is_valid(inputs.clocks()))
             .collect();
         let coming = items
             .iter()
@@ -87,6 +89,7 @@ impl Outlook {
             hold.map(|it| it.since.wall).or(it.since)
         };
         let mut outlook = Self {
+            skew: inputs.skew,
             trusted: trusted.len(),
             latest_expiry,
             successor_known,
@@ -152,7 +155,7 @@ impl Outlook {
         if self.trusted > 0
             && self
                 .latest_expiry
-                .is_some_and(|it| it <= now.plus(expiry.critical))
+                .is_some_and(|it| inputs.clocks().left_until(it) <= expiry.critical)
         {
             reasons.insert(Attention::TrustEnds);
         }

@@ -17,14 +17,16 @@ impl Sides<'_> {
         fingerprint: Fingerprint,
         certificate: Option<&Certificate>,
         belief: Option<&Belief>,
-        is_over: bool,
     ) -> (State, Why) {
-        let now = self.inputs.now;
+        let (now, clocks) = (self.inputs.now, self.inputs.clocks());
+        let validity = certificate.map(Certificate::validity);
         let delivery = &self.inputs.policy.delivery;
         match state {
-            State::Planned if is_over => (State::Waiting, Why::ClockInDoubt),
+            State::Planned if validity.is_some_and(|it| it.may_be_over(clocks)) => {
+                (State::Waiting, Why::ClockInDoubt)
+            }
             State::Planned => (State::Planned, Why::Wanted),
-            State::Trusted if certificate.is_some_and(|it| it.validity().is_ahead(now.wall)) => {
+            State::Trusted if validity.is_some_and(|it| it.is_ahead(clocks)) => {
                 (State::Ahead, Why::Ours)
             }
             State::Found => (state, Why::ByOthers),

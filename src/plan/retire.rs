@@ -242,7 +242,7 @@ impl<'a> Old<'a> {
         if inputs.look.is_none() {
             blocks.push(Block::SourceDown);
         }
-        if inputs.is_skewed {
+        if inputs.skew.is_there() {
             blocks.push(Block::ClockInDoubt);
         }
         if self.stays().is_none() {

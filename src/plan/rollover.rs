@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Moment, Row, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, Clocks, Fingerprint, Look, Moment, Row, Skew, Timestamp,
+};
 use crate::plan::admission::Admission;
 use crate::plan::book::{Belief, Book, InSource, Order, Standing};
 use crate::plan::decide::decide_wanted;
@@ -35,10 +37,17 @@ pub struct Inputs<'a> {
     pub book: &'a Book,
     /// What the configuration demands.
     pub policy: &'a Policy,
-    /// Whether SendGrid's clock and ours disagree too much for an end to be believed.
-    pub is_skewed: bool,
+    /// How far SendGrid's clock and ours disagree.
+    pub skew: Skew,
     /// Now.
     pub now: &'a Moment,
+}
+
+impl Inputs<'_> {
+    /// What the clocks say now.
+    pub(super) const fn clocks(&self) -> Clocks {
+        self.skew.at(self.now.wall)
+    }
 }
 
 /// What to do, and how everything stands.
@@ -158,7 +167,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     decide_wanted(&mut items, &sides);
     hold_surplus(&mut items, &sides);
     spend_key_budget(&mut items, inputs);
-    drop_quiet_tombstones(&mut items, inputs.now.wall);
+    drop_quiet_tombstones(&mut items, inputs.clocks());
     judge_old(&mut items, inputs);
     items.sort_by_key(|it| {
         let end = it
@@ -211,12 +220,12 @@ impl Sides<'_> {
             .cloned();
         let is_over = certificate
             .as_ref()
-            .is_some_and(|it| it.validity().is_over(self.inputs.now.wall));
+            .is_some_and(|it| it.validity().is_over(self.inputs.clocks()));
         if is_over && ids.is_empty() && wanted.is_none() {
             return None; // over, and in neither place: a matter of history
         }
         let file = match (wanted, belief.map(|it| &it.source)) {
-            _ if is_over && !self.inputs.is_skewed => InFile::Over,
+            _ if is_over => InFile::Over,
             (Some(_), _) => InFile::Accepted,
             (None, Some(InSource::Present { .. })) => InFile::Refused,
             (None, _) => InFile::None,
@@ -235,7 +244,7 @@ impl Sides<'_> {
             InSource::Present { since, .. } => Some(since.wall),
             _ => None,
         });
-        let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief, is_over);
+        let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief);
         let lets_in = matches!(
             state,
             State::Trusted
@@ -299,7 +308,7 @@ impl Sides<'_> {
                 _ if is_adopted => Evidence::Order,
                 (_, Some(it)) if it.again && it.blocks.contains(&Block::Last) => {
                     // What a person ordered is undone only if nobody could log in otherwise.
-                    if it.ordered && inputs.book.has_valid_beside(fingerprint, inputs.now) {
+                    if it.ordered && inputs.book.has_valid_beside(fingerprint, inputs.clocks()) {
                         return None;
                     }
                     Evidence::Last

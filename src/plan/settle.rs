@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::text::{count, span};
-use crate::domain::{CertificateId, Fingerprint, Moment, Row, Timestamp};
+use crate::domain::{CertificateId, Clocks, Fingerprint, Moment, Row, Skew, Timestamp};
 use crate::plan::book::{Belief, Book, Intent, PostAnswer, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::listing::Listing;
@@ -195,8 +195,8 @@ fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Mo
     intent.lists >= 1 && window.is_some_and(|it| now.elapsed_since(&intent.at) >= it)
 }
 
-/// Settles the book by a complete list: what arrived, what is gone, what is new. `is_skewed`: SendGrid's clock and ours
-/// disagree too much for an end to be believed.
+/// Settles the book by a complete list: what arrived, what is gone, what is new. `skew`: how far SendGrid's
+/// clock and ours disagree.
 ///
 /// # Errors
 /// [`Unreachable`], and the book is as it was.
@@ -205,7 +205,7 @@ pub fn settle(
     rows: &[Row],
     reads: &BTreeMap<CertificateId, ReadBack>,
     delivery: &DeliveryPolicy,
-    is_skewed: bool,
+    skew: Skew,
     now: &Moment,
 ) -> Result<Vec<Entry>, Unreachable> {
     let listing = Listing::new(rows);
@@ -215,13 +215,14 @@ pub fn settle(
     let is_strange = is_strange(book, &listing);
     let is_doubted = doubted_until(book, &listing, delivery, now).is_some();
     let is_first_list = book.first_list.is_none();
+    let clocks = skew.at(now.wall);
     let view = View {
         listing: &listing,
         reads,
         delivery,
         is_first_list,
         is_echo_possible: may_echo(book, delivery, now),
-        is_skewed,
+        clocks,
         now,
     };
     let mut after = book.clone();
@@ -230,7 +231,7 @@ pub fn settle(
         .beliefs
         .iter()
         .filter(|(fingerprint, it)| {
-            counts_as_trust(it, is_skewed, now) && !listing.ids(**fingerprint).is_empty()
+            counts_as_trust(it, clocks) && !listing.ids(**fingerprint).is_empty()
         })
         .map(|(fingerprint, _)| *fingerprint)
         .collect();
@@ -240,7 +241,7 @@ pub fn settle(
     for (fingerprint, belief) in after.beliefs.iter_mut().filter(|(_, it)| counts(it)) {
         let before = belief.standing.clone();
         let only_trust =
-            counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
+            counts_as_trust(belief, clocks) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
         if view.is_to_be_remembered(&before, belief) {
@@ -282,13 +283,13 @@ pub(super) fn may_echo(book: &Book, delivery: &DeliveryPolicy, now: &Moment) -> 
     last.is_some_and(|it| now.elapsed_since(it) < delivery.settle)
 }
 
-fn counts_as_trust(belief: &Belief, is_skewed: bool, now: &Moment) -> bool {
+fn counts_as_trust(belief: &Belief, now: Clocks) -> bool {
     let ours = matches!(belief.standing, Standing::Confirmed(_));
     let found = matches!(belief.standing, Standing::Foreign { .. }) && belief.is_wanted();
     let valid = belief
         .certificate
         .as_ref()
-        .is_some_and(|it| is_skewed || it.validity().is_valid(now.wall));
+        .is_some_and(|it| it.validity().is_valid(now));
     (ours || found) && valid
 }
 
@@ -299,7 +300,7 @@ struct View<'a> {
     delivery: &'a DeliveryPolicy,
     is_first_list: bool,
     is_echo_possible: bool,
-    is_skewed: bool,
+    clocks: Clocks,
     now: &'a Moment,
 }
 

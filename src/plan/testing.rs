@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::domain::{
     BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
-    Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
+    Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Skew, Timestamp,
+    Validity,
 };
 use crate::plan::admission::issuers;
 use crate::plan::book::{Belief, Book, PostOutcome, WriteOutcome};
@@ -140,7 +141,7 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) files: BTreeMap<String, FileVerdict>,
     pub(crate) source_up: bool,
-    pub(crate) is_skewed: bool,
+    pub(crate) skew: Skew,
     pub(crate) rows: Vec<Row>,
     pub(crate) disabled: BTreeSet<CertificateId>,
     pub(crate) book: Book,
@@ -188,7 +189,7 @@ impl World {
             policy,
             files: BTreeMap::new(),
             source_up: true,
-            is_skewed: false,
+            skew: Skew::None,
             rows: Vec::new(),
             disabled: BTreeSet::new(),
             book: Book::default(),
@@ -198,6 +199,11 @@ impl World {
             history: Vec::new(),
             next_id: 66_138_975,
         }
+    }
+
+    /// SendGrid's clock and ours are an hour apart.
+    pub(crate) const fn doubt_the_clock(&mut self) {
+        self.skew = Skew::Secs(3_600);
     }
 
     pub(crate) fn file(&mut self, name: &str, certificates: &[&Certificate]) {
@@ -301,7 +307,7 @@ impl World {
             rows,
             book,
             policy,
-            is_skewed: self.is_skewed,
+            skew: self.skew,
             now: &self.now,
         })
     }
@@ -339,10 +345,10 @@ impl World {
             &self.rows,
             &reads,
             &delivery,
-            self.is_skewed,
+            self.skew,
             &self.now,
         )?);
-        self.book.tidy(&self.now, self.is_skewed);
+        self.book.tidy(&self.now, self.skew);
         Ok(())
     }
 
@@ -351,14 +357,7 @@ impl World {
         let (rows, delivery) = (&self.rows, &self.policy.delivery);
         let ids = suspects(&self.book, rows, delivery, &self.now);
         let reads = ids.into_iter().map(|it| (it, ReadBack::Unclear)).collect();
-        let settled = settle(
-            &mut self.book,
-            rows,
-            &reads,
-            delivery,
-            self.is_skewed,
-            &self.now,
-        );
+        let settled = settle(&mut self.book, rows, &reads, delivery, self.skew, &self.now);
         self.history.extend(settled.expect("reachable"));
     }
 
@@ -500,13 +499,13 @@ impl World {
         certificate: &Certificate,
     ) -> Result<(), decision::Refusal> {
         let fingerprint = certificate.fingerprint();
-        let is_skewed = self.is_skewed;
+        let skew = self.skew;
         let entries = decide(
             &mut self.book,
             fingerprint,
             decision,
             &alice(),
-            is_skewed,
+            skew,
             &self.now,
         )?;
         self.history.extend(entries);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Refusal, Timestamp};
+use crate::domain::{Clocks, Refusal, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::book::Pause;
 use crate::plan::rollover::Item;
@@ -15,6 +15,8 @@ use super::terminal::Mark;
 /// Something worth saying about an integration. The order is that of the one sentence: the first that applies is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Concern {
+    /// SendGrid's clock and ours disagree, so that nothing else about time is certain.
+    Clock,
     /// SendGrid lists nothing that could let anybody in.
     NoTrust,
     /// SendGrid lists something that nobody here knows, or a row of ours carries something else.
@@ -126,7 +128,7 @@ pub(crate) fn pause(integration: &IntegrationSnapshot) -> Option<&Pause> {
 }
 
 /// Whether a certificate that counts is trusted at this instant.
-pub(crate) fn is_trusting(items: &[Item], now: Timestamp) -> bool {
+pub(crate) fn is_trusting(items: &[Item], now: impl Into<Clocks> + Copy) -> bool {
     items
         .iter()
         .filter(|it| it.state.is_trust() || it.state == State::Ahead)
@@ -134,7 +136,7 @@ pub(crate) fn is_trusting(items: &[Item], now: Timestamp) -> bool {
 }
 
 /// What SendGrid lists that does not count as trust and may let somebody in all the same.
-pub(crate) fn others(items: &[Item], now: Timestamp) -> Vec<&Item> {
+pub(crate) fn others(items: &[Item], now: impl Into<Clocks> + Copy) -> Vec<&Item> {
     let may_work = |item: &&Item| match item.state {
         State::Inherited | State::Acknowledged | State::Unmanaged | State::Superseded => {
             is_valid(item, now)
@@ -155,7 +157,7 @@ pub(crate) fn refusals(
     }
 }
 
-pub(crate) fn is_valid(item: &Item, now: Timestamp) -> bool {
+pub(crate) fn is_valid(item: &Item, now: impl Into<Clocks>) -> bool {
     item.certificate
         .as_ref()
         .is_some_and(|it| it.validity().is_valid(now))
@@ -181,6 +183,7 @@ fn concerns(
         Attention::Ledger => Some(Concern::Ledger),
         Attention::ApiKey => Some(Concern::ApiKey),
         Attention::Tls => Some(Concern::Tls),
+        Attention::Clock => Some(Concern::Clock),
         Attention::NoTrust | Attention::TrustEnds => None, // these two move with time, see below
     };
     let mut concerns: BTreeSet<Concern> = reasons.iter().filter_map(of_reason).collect();
@@ -214,6 +217,7 @@ fn of_trust(
 ) -> Option<Concern> {
     let plan = integration.plan.as_ref()?;
     let ended_since = plan.outlook.trusted > 0;
+    let now = integration.clocks(now);
     if !is_trusting(&plan.items, now) {
         let is_known = ended_since || reasons.contains(&Attention::NoTrust);
         let concern = if others(&plan.items, now).is_empty() {
@@ -224,7 +228,7 @@ fn of_trust(
         return is_known.then_some(concern);
     }
     let end = plan.outlook.latest_expiry?;
-    (end <= now.plus(integration.expiry.critical)).then_some(Concern::TrustEnds)
+    (now.left_until(end) <= integration.expiry.critical).then_some(Concern::TrustEnds)
 }
 
 /// Without a schedule, an hour without an answer is long.

@@ -6,6 +6,7 @@
 //! | when | mark |
 //! |---|---|
 //! | only the ledger speaks | broken |
+//! | SendGrid's clock and ours disagree | needs you |
 //! | nothing that could let anybody in is listed | broken |
 //! | SendGrid lists what nobody here knows, or a row of ours carries something else | broken |
 //! | trust ends within `expiry.critical` | broken |
@@ -161,7 +162,7 @@ fn is_same_cause(
     other.worst() == Some(concern)
         && match concern {
             Concern::Ledger => true,
-            Concern::ApiKey | Concern::Tls => same_account,
+            Concern::Clock | Concern::ApiKey | Concern::Tls => same_account,
             Concern::Stale => same_account && is_account(named) && is_account(other),
             Concern::SourceDown => named.it.directory == other.it.directory,
             Concern::Paused => is_one_pause(named.it, other.it),

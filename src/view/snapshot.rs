@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    AccountName, Certificate, CertificateId, Fingerprint, IntegrationId, IntegrationName, Look,
-    SourceError, Timestamp,
+    AccountName, Certificate, CertificateId, Clocks, Fingerprint, IntegrationId, IntegrationName,
+    Look, Skew, SourceError, Timestamp,
 };
 use crate::plan::admission::Admission;
 use crate::plan::attention::Attention;
@@ -179,6 +179,17 @@ pub struct AccountSnapshot {
     pub rate_reset: Option<Timestamp>,
     /// Our clock minus SendGrid's, in seconds.
     pub clock_skew: Option<f64>,
+    /// Why a clock must be wrong, if one must.
+    pub clock: Option<ClockFault>,
+}
+
+/// Our clock and SendGrid's cannot both be right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockFault {
+    /// Since when, by our clock.
+    pub since: Timestamp,
+    /// How far they disagree.
+    pub skew: Skew,
 }
 
 impl AccountSnapshot {
@@ -305,6 +316,13 @@ impl Snapshot {
 }
 
 impl IntegrationSnapshot {
+    /// What our clock and SendGrid's say when ours says `now`, by the last plan.
+    pub fn clocks(&self, now: Timestamp) -> Clocks {
+        self.plan
+            .as_ref()
+            .map_or_else(|| now.into(), |it| it.outlook.skew.at(now))
+    }
+
     /// Every reason that needs a person: the plan's own, and those that only the daemon knows.
     pub fn attention(&self, snapshot: &Snapshot) -> BTreeSet<Attention> {
         let refusals = || match (&self.plan, &self.source.look) {
@@ -332,6 +350,7 @@ impl IntegrationSnapshot {
         if let Some(account) = snapshot.accounts.get(&self.account) {
             reasons.extend(account.needs_key().then_some(Attention::ApiKey));
             reasons.extend(account.lacks_client().then_some(Attention::Tls));
+            reasons.extend(account.clock.map(|_| Attention::Clock));
         }
         reasons
     }

@@ -62,6 +62,7 @@ impl Teller<'_> {
             }
             Concern::SourceDown => self.source_down(),
             Concern::Starting => self.starting(),
+            Concern::Clock => self.clock(),
             Concern::Waits => self.waits(),
             Concern::Paused => self.paused(),
             Concern::PrivateKey
@@ -93,6 +94,24 @@ impl Teller<'_> {
                 "SendGrid does not accept the API key of account {account}: nothing of it is compared or uploaded"
             )
         })
+    }
+
+    fn clock(&self) -> Told {
+        let account = &self.standing.it.account;
+        let fault = self.snapshot.accounts.get(account);
+        let fault = fault.and_then(|it| it.clock);
+        let theirs = fault.and_then(|it| it.skew.at(self.now).theirs());
+        let why = theirs.map_or_else(
+            || "the certificate of SendGrid's server is not valid by it".to_owned(),
+            |it| {
+                format!(
+                    "it is {} UTC, SendGrid's {}",
+                    self.now.minute(),
+                    it.minute()
+                )
+            },
+        );
+        Told::from(format!("Set the clock of this machine: {why}"))
     }
 
     fn unreachable(&self) -> Told {
@@ -134,7 +153,7 @@ impl Teller<'_> {
             _ => None,
         });
         let unmanaged = items(it).iter().find(|it| it.state == State::Unmanaged);
-        let alone = if is_trusting(items(it), self.now) {
+        let alone = if is_trusting(items(it), it.clocks(self.now)) {
             ""
         } else {
             ", and nothing of ours"
@@ -162,7 +181,7 @@ impl Teller<'_> {
         Told::from(format!(
             "Logins through {} stop in {}, on {}: no successor is trusted{}",
             self.standing.it.name,
-            span(end.since(self.now)),
+            span(self.standing.it.clocks(self.now).left_until(end)),
             end.date(),
             self.as_of()
         ))
@@ -170,7 +189,7 @@ impl Teller<'_> {
 
     fn only_others(&self) -> Told {
         let it = self.standing.it;
-        let others = others(items(it), self.now);
+        let others = others(items(it), it.clocks(self.now));
         let unreadable = others.iter().all(|it| it.state == State::Undecodable);
         let others = match (others.len(), unreadable) {
             (number, true) => format!("{number} that cannot be read"),

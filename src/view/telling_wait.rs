@@ -44,7 +44,7 @@ impl Teller<'_> {
             .filter(goes)
             .min_by_key(|it| it.why.until().map_or(i64::MAX, Timestamp::as_millis));
         let wait = soonest.map_or_else(String::new, |item| self.wait(item));
-        let well = if is_trusting(items(it), self.now) {
+        let well = if is_trusting(items(it), it.clocks(self.now)) {
             "All well. "
         } else {
             ""

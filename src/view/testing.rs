@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 
 use crate::domain::{
     AccountName, BootId, Certificate, CertificateId, CertificateParts, FileVerdict, IntegrationId,
-    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash,
+    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash, Skew,
     Timestamp, Validity,
 };
 use crate::plan::admission::Admission;
@@ -154,7 +154,7 @@ pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
             rows: &[],
             book: &Book::default(),
             policy: &policy,
-            is_skewed: false,
+            skew: Skew::None,
             now: &now,
         },
     );
@@ -314,6 +314,7 @@ pub(crate) fn account(name: &str) -> AccountSnapshot {
         rate_remaining: Some(597),
         rate_reset: Some(at("2026-11-24 09:15:00")),
         clock_skew: Some(0.25),
+        clock: None,
     }
 }
 

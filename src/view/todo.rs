@@ -115,6 +115,7 @@ fn of_integration(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) ->
         ],
         Concern::SourceDown => vec![source_down(it)],
         Concern::PrivateKey
+        | Concern::Clock
         | Concern::ApiKey
         | Concern::Tls
         | Concern::Ledger
@@ -154,7 +155,7 @@ fn no_trust(it: &IntegrationSnapshot) -> Todo {
 }
 
 fn only_others(it: &IntegrationSnapshot, now: Timestamp) -> Todo {
-    let others = others(items(it), now);
+    let others = others(items(it), it.clocks(now));
     let listed: Vec<String> = others.iter().map(|it| which(it)).collect();
     let todo = Todo::new(format!(
         "{}: no certificate in the directory is trusted at SendGrid",
@@ -191,7 +192,7 @@ fn ending(concern: Concern, it: &IntegrationSnapshot, now: Timestamp) -> Option<
     if known {
         return None;
     }
-    let left = crate::domain::text::left(end.since(now));
+    let left = crate::domain::text::left(it.clocks(now).left_until(end));
     let effect = if concern == Concern::TrustEnds {
         "logins stop then"
     } else {
@@ -264,7 +265,7 @@ fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<(Concern,
     let concerned: BTreeSet<_> = standings
         .iter()
         .flat_map(|standing| {
-            let of_account = [Concern::ApiKey, Concern::Tls].into_iter();
+            let of_account = [Concern::Clock, Concern::ApiKey, Concern::Tls].into_iter();
             let stands = of_account.filter(|it| standing.concerns.contains(it));
             stands.map(|it| (&standing.it.account, it))
         })
@@ -273,6 +274,9 @@ fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<(Concern,
         .into_iter()
         .filter_map(|(name, concern)| Some((snapshot.accounts.get(name)?, concern)))
         .map(|(it, concern)| {
+            if concern == Concern::Clock {
+                return (concern, wrong_clock(it));
+            }
             if let Some(unusable) = &it.unusable {
                 return (concern, nothing_to_ask_with(it, unusable));
             }
@@ -293,6 +297,18 @@ fn of_accounts(snapshot: &Snapshot, standings: &[Standing<'_>]) -> Vec<(Concern,
             (concern, todo.note("what helps", then))
         })
         .collect()
+}
+
+fn wrong_clock(account: &AccountSnapshot) -> Todo {
+    Todo::new(format!(
+        "account {}: this machine's clock and SendGrid's disagree",
+        account.name
+    ))
+    .note("what helps", "set the clock, as timedatectl shows it")
+    .note(
+        "until then",
+        "a certificate is over, or not yet valid, only if it is by both clocks; none is taken away",
+    )
 }
 
 fn nothing_to_ask_with(account: &AccountSnapshot, unusable: &Unusable) -> Todo {

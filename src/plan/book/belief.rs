@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{
-    Certificate, CertificateId, Credit, Fingerprint, Moment, PublicKeyId, Timestamp,
-};
+use crate::domain::{Certificate, CertificateId, Clocks, Credit, Fingerprint, Moment, PublicKeyId};
 
 /// What is believed about one certificate of one integration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -309,7 +307,8 @@ impl Belief {
         }
     }
 
-    /// A list shows it, ours and enabled: it is trusted while it is valid.
+    /// A list shows it, ours and enabled: it is trusted while it is valid. By our clock alone: this time only lets another one
+    /// be taken away, and never while a clock is in doubt.
     pub(in crate::plan) fn count_trust(&mut self, now: &Moment) {
         let is_valid = |it: &Certificate| it.validity().is_valid(now.wall);
         if !self.certificate.as_ref().is_some_and(is_valid) {
@@ -322,7 +321,7 @@ impl Belief {
     }
 
     /// Whether its last second has passed; true of what was never seen.
-    pub fn is_over(&self, now: Timestamp) -> bool {
+    pub fn is_over(&self, now: Clocks) -> bool {
         self.certificate
             .as_ref()
             .is_none_or(|it| it.validity().is_over(now))
@@ -330,8 +329,8 @@ impl Belief {
 
     /// Whether nothing is left to remember: it may be dropped from the books; the audit trail keeps its story. What was
     /// ours is kept for as long as it could be restored.
-    pub(super) fn is_idle(&self, is_remembered: bool, now: Timestamp, is_skewed: bool) -> bool {
-        let is_over = self.is_over(now) && !is_skewed;
+    pub(super) fn is_idle(&self, is_remembered: bool, now: Clocks) -> bool {
+        let is_over = self.is_over(now);
         let is_past = match self.standing {
             Standing::Seen => is_over || !is_remembered,
             Standing::Retired { .. } => is_over,

@@ -22,7 +22,7 @@ impl View<'_> {
             Standing::Deleting(_) => was_ours,
             _ => was_ours || belief.source != InSource::Never,
         };
-        let is_over = !self.is_skewed && belief.is_over(self.now.wall);
+        let is_over = belief.is_over(self.clocks);
         let is_away = matches!(
             belief.standing,
             Standing::Seen | Standing::Removed { .. } | Standing::Retired { .. }
@@ -99,7 +99,7 @@ impl View<'_> {
         let over = belief
             .certificate
             .as_ref()
-            .is_none_or(|it| !self.is_skewed && it.validity().is_over(self.now.wall));
+            .is_none_or(|it| it.validity().is_over(self.clocks));
         let ours = matches!(belief.standing, Standing::Confirmed(_));
         let missed = belief.is_wanted() || (only_trust && ours);
         let ordered = matches!(belief.standing, Standing::Disabled { ordered: true, .. });

@@ -483,7 +483,7 @@ fn by_a_clock_in_doubt_nothing_is_over_for_an_operator() {
     assert_eq!(world.decide(Decision::Forget, &a), Err(Refusal::Away));
     world.sleep(31 * DAY);
     assert_eq!(world.decide(Decision::Restore, &a), Err(Refusal::Over));
-    world.is_skewed = true;
+    world.doubt_the_clock();
     world.decide(Decision::Restore, &a).unwrap();
 }
 

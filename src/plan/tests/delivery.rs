@@ -1,7 +1,7 @@
 //! What goes up, what is read back, and what is concluded when something is missing.
 
 use super::*;
-use crate::domain::{RowContent, Timestamp};
+use crate::domain::{RowContent, Skew, Timestamp};
 use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
 use crate::plan::settle::{Unreachable, resume};
@@ -480,13 +480,13 @@ fn a_clock_that_is_years_ahead_makes_no_removal_an_end() {
     world.pass();
     let right = world.now.wall;
     world.now.wall = right.plus(DAY * 4000);
-    world.is_skewed = true;
+    world.skew = Skew::Secs(-4_000 * 86_400);
     world.rows.retain(|it| it.certificate() != Some(&a));
     world.observe().unwrap();
     world.sleep(4 * MINUTE);
     world.observe().unwrap();
     world.now.wall = right.plus(4 * MINUTE);
-    world.is_skewed = false;
+    world.skew = Skew::None;
     world.pass();
     assert_eq!((world.state(&a), world.rows_of(&a)), ("removed", 0));
 }

@@ -6,6 +6,7 @@ use crate::domain::Certificate;
 use crate::plan::testing::{DAY, NOW, World, certificate};
 
 mod admission;
+mod clocks;
 mod decisions;
 mod delivery;
 mod properties;

@@ -2,7 +2,7 @@
 //! request whose outcome nobody knows.
 
 use super::*;
-use crate::domain::{RowContent, Timestamp};
+use crate::domain::{RowContent, Skew, Timestamp};
 use crate::plan::book::Standing;
 use crate::plan::decision::Decision;
 use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
@@ -186,7 +186,7 @@ fn an_unhealthy_source_says_nothing_about_absence() {
 #[test]
 fn a_clock_in_doubt_takes_nothing_away() {
     let (mut world, old, _) = ready(RetireAction::Delete);
-    world.is_skewed = true;
+    world.doubt_the_clock();
     world.pass();
     assert_eq!(blocks(&world, &old), [Block::ClockInDoubt]);
     assert!(world.writes.is_empty());
@@ -881,10 +881,12 @@ fn what_an_operator_took_away_is_remembered_whatever_the_clock_says() {
         assert_eq!(world.rows_of(&old), 0);
         let wall = world.now.wall;
         world.now.wall = wall.plus(4_000 * DAY);
-        world.is_skewed = is_skewed;
+        if is_skewed {
+            world.skew = Skew::Secs(-4_000 * 86_400);
+        }
         world.pass();
         world.now.wall = wall;
-        world.is_skewed = false;
+        world.skew = Skew::None;
         world.file("old.pem", &[&old]);
         world.pass();
         assert_eq!(world.rows_of(&old), 0, "skewed: {is_skewed}");
