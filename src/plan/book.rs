@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::{
-    Certificate, CertificateId, Clocks, Fingerprint, Moment, PublicKeyId, Row, RowContent, Skew,
-    Timestamp,
+    Certificate, CertificateId, Clocks, Fingerprint, IntegrationId, Moment, PublicKeyId, Row,
+    RowContent, Skew, Timestamp,
 };
 
 mod belief;
@@ -42,6 +42,8 @@ pub struct Book {
     pub is_sending: bool,
     /// Writes that SendGrid did not carry out, and that are not tried again for a while.
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
+    /// The integration id that this name had before: nothing is written here until an operator accepts the new one.
+    pub moved_from: Option<IntegrationId>,
     /// What left SendGrid and not by policy: neither it nor its key goes up again by itself.
     pub gone: BTreeMap<Fingerprint, GoneCertificate>,
 }

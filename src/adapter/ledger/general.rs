@@ -7,8 +7,10 @@ use rusqlite::{Connection, Row, params};
 use crate::domain::{CertificateId, Fingerprint, IntegrationId, Moment, PublicKeyId, Timestamp};
 use crate::plan::book::{Book, GoneCertificate, Pause, Write, WriteRefusal};
 
-use super::belief::{moment, nanos, parse_certificate_id, parse_fingerprint};
+use super::accept::accept;
+use super::belief::{moment, nanos, newer, parse_certificate_id, parse_fingerprint};
 use super::error::Fault;
+use super::parse_integration;
 
 /// The book of an integration without its beliefs; none if it was never heard of.
 pub(super) fn load(
@@ -43,6 +45,10 @@ pub(super) fn load(
             other => other?,
         },
         refused_writes: refused_writes(connection, &integration)?,
+        moved_from: match newer::<String>(row, "moved_from")? {
+            Some(id) => Some(parse_integration(&id)?),
+            None => None,
+        },
         gone: gone(connection, &integration)?,
     }))
 }
@@ -85,6 +91,14 @@ pub(super) fn put(
     }
     if before.refused_writes != after.refused_writes {
         put_refused_writes(connection, &integration, &after.refused_writes)?;
+    }
+    if before.moved_from != after.moved_from {
+        let moved_from = after.moved_from.map(|it| it.to_string());
+        let note = "UPDATE integrations SET moved_from = ?1 WHERE integration_id = ?2";
+        connection.execute(note, params![moved_from, integration])?;
+        if moved_from.is_none() {
+            accept(connection, &integration)?;
+        }
     }
     if before.gone != after.gone {
         put_gone(connection, &integration, &before.gone, &after.gone)?;

@@ -313,6 +313,7 @@ fn books() -> impl Strategy<Value = Book> {
         any::<bool>(),
         refused_writes,
         proptest::collection::btree_map(any::<[u8; 32]>(), gone, 0..3),
+        proptest::option::of(Just(okta())),
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
         |(
@@ -320,7 +321,7 @@ fn books() -> impl Strategy<Value = Book> {
             named,
             lists,
             unreadable,
-            (pause, retired_at, patched_at, is_sending, refused_writes, gone),
+            (pause, retired_at, patched_at, is_sending, refused_writes, gone, moved_from),
         )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
@@ -347,6 +348,7 @@ fn books() -> impl Strategy<Value = Book> {
                 patched_at,
                 is_sending,
                 refused_writes,
+                moved_from,
                 gone: gone
                     .into_iter()
                     .map(|(it, gone)| (Fingerprint::from_bytes(it), gone))
