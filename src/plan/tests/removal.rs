@@ -127,6 +127,9 @@ fn a_yearly_renewal_with_one_key_goes_on_after_the_first_ones_are_cleaned_up() {
     world.file("third.pem", &[&third]);
     world.pass();
     assert_eq!(world.state(&third), "trusted");
+    world.file("a.pem", &[&first]);
+    world.pass();
+    assert_eq!(world.state(&first), "removed", "it is not another one");
 }
 
 #[test]

@@ -571,7 +571,7 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
         let item = plan
             .items
             .iter()
-            .find(|it| it.fingerprint == Some(fingerprint));
+            .find(|it| it.fingerprint == Some(fingerprint) && it.state != State::Duplicate);
         let Some(item) = item else {
             if site.witness.ignored.contains(&fingerprint) {
                 continue;
