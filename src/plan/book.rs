@@ -7,12 +7,14 @@ use crate::domain::{Certificate, CertificateId, Fingerprint, Moment, Row, RowCon
 
 mod belief;
 mod retirement;
+mod trust;
 mod upload;
 
 pub use belief::{
     Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Rejection, Standing, Word,
 };
 pub use retirement::WriteOutcome;
+pub use trust::TrustRecord;
 pub use upload::PostOutcome;
 
 /// Everything believed about one integration: the ledger's memory as values.
@@ -38,6 +40,8 @@ pub struct Book {
     pub is_sending: bool,
     /// Writes that SendGrid did not carry out, and that are not tried again for a while.
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
+    /// What is remembered of its trust.
+    pub trust: TrustRecord,
 }
 
 /// A person's word that nothing is to be written for now.

@@ -7,7 +7,7 @@
 ///
 /// It grows with every change of the tables **and** with every new word in them, so that an older program refuses what
 /// it could not read.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// `PRAGMA application_id` of every ledger: "ssoc". Another SQLite file is not mistaken for one.
 pub(super) const APPLICATION_ID: u32 = 0x7373_6f63;
@@ -17,7 +17,7 @@ pub(super) const HISTORY_KEPT: u32 = 100_000;
 
 /// The steps from an empty file to [`VERSION`]; step n leads to version n + 1. A step that was published never changes.
 /// `meta` must outlive them all: older programs read from it which program wrote the ledger.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     r#"
 CREATE TABLE meta (
     key TEXT PRIMARY KEY NOT NULL,
@@ -163,4 +163,8 @@ ORDER BY h.id DESC;
     "ALTER TABLE integrations ADD COLUMN sending INTEGER NOT NULL DEFAULT 1 CHECK (sending IN (0, 1));",
     // A certificate of the source that this one issued: it is there only for that. The history says `ignored` of it.
     "ALTER TABLE beliefs ADD COLUMN issued TEXT;",
+    // Whether logins once worked, until when what was listed last is valid, and since when trust is lost.
+    "ALTER TABLE integrations ADD COLUMN trust_has_counted INTEGER NOT NULL DEFAULT 0 CHECK (trust_has_counted IN (0, 1));
+ALTER TABLE integrations ADD COLUMN trust_valid_until_ms INTEGER;
+ALTER TABLE integrations ADD COLUMN trust_lost_ms INTEGER;",
 ];

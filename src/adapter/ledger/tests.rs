@@ -16,8 +16,8 @@ use crate::domain::{
     Timestamp, Validity,
 };
 use crate::plan::book::{
-    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Pause, Rejection, Standing, Word,
-    Write, WriteRefusal,
+    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Pause, Rejection, Standing,
+    TrustRecord, Word, Write, WriteRefusal,
 };
 use crate::plan::entry::What;
 
@@ -262,6 +262,15 @@ fn beliefs() -> impl Strategy<Value = Belief> {
     })
 }
 
+fn trust_records() -> impl Strategy<Value = TrustRecord> {
+    let times = || proptest::option::of(any::<i64>().prop_map(Timestamp::from_millis));
+    (any::<bool>(), times(), times()).prop_map(|(has_counted, valid_until, lost_at)| TrustRecord {
+        has_counted,
+        valid_until,
+        lost_at,
+    })
+}
+
 fn books() -> impl Strategy<Value = Book> {
     let seen = proptest::collection::btree_map(0..4_usize, beliefs(), 0..4);
     let named = proptest::collection::btree_map(any::<[u8; 32]>(), beliefs(), 0..2);
@@ -281,6 +290,7 @@ fn books() -> impl Strategy<Value = Book> {
         proptest::option::of(moments()),
         any::<bool>(),
         refused_writes,
+        trust_records(),
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
         |(
@@ -288,7 +298,7 @@ fn books() -> impl Strategy<Value = Book> {
             named,
             lists,
             unreadable,
-            (pause, retired_at, patched_at, is_sending, refused_writes),
+            (pause, retired_at, patched_at, is_sending, refused_writes, trust),
         )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
@@ -315,6 +325,7 @@ fn books() -> impl Strategy<Value = Book> {
                 patched_at,
                 is_sending,
                 refused_writes,
+                trust,
             }
         },
     )
@@ -529,7 +540,9 @@ fn a_lock_of_another_process_keeps_us_out_until_it_dies() {
 fn a_ledger_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_once() {
     let (directory, ledger) = ledger_with(&intent(0));
     let older = "ALTER TABLE integrations DROP COLUMN sending; ALTER TABLE beliefs DROP COLUMN issued; \
-                 PRAGMA user_version = 1;";
+                 ALTER TABLE integrations DROP COLUMN trust_has_counted; \
+                 ALTER TABLE integrations DROP COLUMN trust_valid_until_ms; \
+                 ALTER TABLE integrations DROP COLUMN trust_lost_ms; PRAGMA user_version = 1;";
     ledger.connection.execute_batch(older).unwrap();
     drop(ledger);
     let directory = directory.path();
