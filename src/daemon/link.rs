@@ -6,7 +6,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::adapter::sendgrid::{
-    Answer, ApiKey, CallError, ClientError, Failure, KeyReader, KeyWarning, SendGrid,
+    Answer, ApiKey, CallError, ClientError, Code, Failure, KeyReader, KeyWarning, SendGrid,
+    TlsProblem, Unsent,
 };
 use crate::config::AccountSettings;
 use crate::daemon::pulse::Pulse;
@@ -17,7 +18,7 @@ use crate::intake;
 use crate::plan::gate::{
     Admission, Gate, GateState, MOST_SKEW_SECS, Operation, Request, Scope, Why,
 };
-use crate::view::snapshot::{Backoff, Unusable};
+use crate::view::snapshot::{AccountFailure, Backoff, FailureKind, Unusable};
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -251,7 +252,7 @@ impl Link {
             self.key_was_rejected();
         }
         self.keep_waits().await;
-        self.show(Some((now, result.as_ref().err().map(ToString::to_string))));
+        self.show(Some((now, result.as_ref().err().map(failure))));
         self.beat();
         result
     }
@@ -348,17 +349,22 @@ impl Link {
     }
 
     /// Writes on the board how the account stands; `answered`: when SendGrid was asked just now, and why it failed.
-    fn show(&self, answered: Option<(Moment, Option<String>)>) {
-        let view = self.gate.view(&self.shared.clock.now());
+    fn show(&self, answered: Option<(Moment, Option<AccountFailure>)>) {
+        let now = self.shared.clock.now();
+        let view = self.gate.view(&now);
+        let clock_is_doubted = self.gate.skew_is_confirmed(&now);
         let unusable = self.client.as_ref().err().cloned();
-        let no_client = unusable.as_ref().map(ToString::to_string);
+        let no_client = unusable.as_ref().map(|it| AccountFailure {
+            text: it.to_string(),
+            kind: FailureKind::NoAnswer,
+        });
         let create = Request {
             operation: Operation::Create,
             integration: None,
         };
         let uploads_forbidden = self
             .gate
-            .closed(&self.shared.clock.now(), &create)
+            .closed(&now, &create)
             .is_some_and(|it| it.scope == Scope::Creates);
         self.shared.board.account(&self.name, |it| {
             it.unusable.clone_from(&unusable);
@@ -378,6 +384,7 @@ impl Link {
             )]
             let skew = view.skew_secs.map(|it| it as f64);
             it.clock_skew = skew;
+            it.clock_is_doubted = clock_is_doubted;
             match answered {
                 Some((now, None)) => {
                     it.answered_at = Some(now.wall);
@@ -391,5 +398,19 @@ impl Link {
                 None => it.failure = no_client.or_else(|| it.failure.take()),
             }
         });
+    }
+}
+
+/// A failed call as the board shows it.
+fn failure(error: &CallError) -> AccountFailure {
+    let kind = match (&error.failure, error.failure.code()) {
+        (Failure::Unsent(Unsent::Tls(TlsProblem::Dates)), _) => FailureKind::TlsDates,
+        (_, Code::Status(status)) => FailureKind::Status(status),
+        (_, Code::Tls) => FailureKind::Tls,
+        (_, Code::Connect | Code::Timeout | Code::Reset | Code::Decode) => FailureKind::NoAnswer,
+    };
+    AccountFailure {
+        text: error.to_string(),
+        kind,
     }
 }

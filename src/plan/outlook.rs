@@ -1,11 +1,9 @@
-//! An integration as a whole: what is trusted, until when, and whether a person is needed.
+//! An integration as a whole: what is trusted, valid and withheld, and until when.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Look, Timestamp, Validity};
-use crate::plan::attention::Attention;
-use crate::plan::book::{Belief, Pause, TrustRecord};
+use crate::domain::{Timestamp, Validity};
+use crate::plan::book::{Pause, TrustRecord};
 use crate::plan::policy::Mode;
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::state::State;
@@ -25,8 +23,6 @@ pub struct Outlook {
     pub successor_known: bool,
     /// By when it should be.
     pub successor_due: Option<Timestamp>,
-    /// By when a person must act.
-    pub deadline: Option<Timestamp>,
     /// Whether everything that policy and time allow is at SendGrid, and nothing of ours is missing there.
     pub in_step: bool,
     /// Uploads whose outcome is unknown.
@@ -37,8 +33,6 @@ pub struct Outlook {
     pub approvals_pending: usize,
     /// Since when the one that has waited longest does so.
     pub oldest_pending: Option<Timestamp>,
-    /// Why a person is needed.
-    pub attention: BTreeSet<Attention>,
     /// Certificates that are listed, valid now and may let people in, whoever uploaded them.
     pub valid: usize,
     /// When logins stop by what is known today: the end of what counts as trust, and while nothing does, of whatever is
@@ -115,13 +109,11 @@ impl Outlook {
             latest_expiry,
             successor_known,
             successor_due,
-            deadline: None,
             in_step,
             open_intents: inputs.book.open_intents(),
             pause: inputs.book.pause.clone(),
             approvals_pending: pending.clone().count(),
             oldest_pending: pending.filter_map(waits_since).min(),
-            attention: BTreeSet::new(),
             valid: listed.count(),
             ends,
             withheld: items
@@ -133,8 +125,6 @@ impl Outlook {
             trust: TrustRecord::default(),
         };
         outlook.trust = outlook.remember(valid_until, inputs);
-        outlook.attention = outlook.reasons(items, inputs);
-        outlook.deadline = outlook.deadline(items);
         outlook
     }
 
@@ -169,79 +159,13 @@ impl Outlook {
 
     /// When time alone gives a person something to do.
     pub(super) fn next_turn(&self, inputs: &Inputs<'_>) -> Option<Timestamp> {
-        let critical = self
-            .ends
-            .map(|it| it.minus(inputs.policy.expiry.critical));
+        let critical = self.ends.map(|it| it.minus(inputs.policy.expiry.critical));
         let turns = [critical, self.successor_due];
         turns
             .into_iter()
             .flatten()
             .filter(|it| *it > inputs.now.wall)
             .min()
-    }
-
-    fn reasons(&self, items: &[Item], inputs: &Inputs<'_>) -> BTreeSet<Attention> {
-        let now = inputs.now.wall;
-        let expiry = &inputs.policy.expiry;
-        let mut reasons: BTreeSet<Attention> = items.iter().filter_map(Item::attention).collect();
-        match inputs.look {
-            None => {
-                reasons.insert(Attention::SourceDown);
-            }
-            Some(look) => reasons.extend(
-                look.refusals()
-                    .map(|(_, it)| Attention::of_refusal(it.reason)),
-            ),
-        }
-        if inputs.look.is_some_and(|it: &Look| !it.surplus.is_empty()) {
-            reasons.insert(Attention::Refused);
-        }
-        // Whether a first upload arrived, or what one list lacked is gone, is known within minutes; a certificate that does
-        // not get there, or stays away, is no trust.
-        let settle = inputs.policy.delivery.settle;
-        let is_fresh = |it: &Item| {
-            let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
-            let is_fresh = |it: &Belief| {
-                let missing = it.missing.as_ref();
-                let is_long = missing.is_some_and(|it| inputs.now.elapsed_since(it) > settle * 2);
-                it.posts <= 1 && !is_long
-            };
-            it.state == State::Settling && belief.is_none_or(is_fresh)
-        };
-        let undecided = items.iter().any(is_fresh);
-        if self.trusted == 0 && !undecided {
-            reasons.insert(Attention::NoTrust);
-        }
-        if self.trusted > 0
-            && self
-                .latest_expiry
-                .is_some_and(|it| it <= now.plus(expiry.critical))
-        {
-            reasons.insert(Attention::TrustEnds);
-        }
-        if self.trusted > 0
-            && !self.successor_known
-            && self.successor_due.is_some_and(|it| it <= now)
-        {
-            reasons.insert(Attention::NoSuccessor);
-        }
-        reasons
-    }
-
-    /// The end of trust, or five days after a key appeared that only a person lets in.
-    fn deadline(&self, items: &[Item]) -> Option<Timestamp> {
-        if self.attention.is_empty() {
-            return None;
-        }
-        let waits_for_person = |it: &&Item| {
-            matches!(it.state, State::Held | State::Rejected) && it.attention().is_some()
-        };
-        let switches = items
-            .iter()
-            .filter(waits_for_person)
-            .filter_map(|it| it.since)
-            .map(|it| it.plus(SHORTEST_NOTICE));
-        switches.chain(self.latest_expiry).min()
     }
 }
 
@@ -250,8 +174,7 @@ fn is_undecided(item: &Item, inputs: &Inputs<'_>) -> bool {
     let belief = item.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
     let missing = belief.and_then(|it| it.missing.as_ref());
     let settle = inputs.policy.delivery.settle;
-    item.state == State::Settling
-        && missing.is_some_and(|it| inputs.now.elapsed_since(it) < settle)
+    item.state == State::Settling && missing.is_some_and(|it| inputs.now.elapsed_since(it) < settle)
 }
 
 impl Item {
@@ -289,22 +212,6 @@ impl Item {
             State::Held => self.why == Why::Paused && !self.is_listed,
             State::Planned => mode == Mode::Observe && !self.is_listed,
             _ => false,
-        }
-    }
-
-    /// Why this certificate or row needs a person, if it does.
-    pub fn attention(&self) -> Option<Attention> {
-        match (self.state, self.why) {
-            (State::Held, Why::Paused) => None,
-            (State::Held, Why::RemovedKey(_)) | (State::Removed, _) => Some(Attention::Removed),
-            (State::Held, Why::KeyBudget { .. } | Why::TooMany { .. }) => {
-                Some(Attention::KeyBudget)
-            }
-            (State::Held, _) => Some(Attention::Approval),
-            (State::Rejected, _) => Some(Attention::Rejected),
-            (State::Replaced, _) => Some(Attention::Replaced),
-            (State::Unmanaged | State::Undecodable, _) => Some(Attention::Unmanaged),
-            _ => None,
         }
     }
 }
