@@ -505,3 +505,139 @@ fn the_runbook_has_a_section_for_each_reason() {
         assert!(runbook.contains(&section), "{reason}");
     }
 }
+
+/// What `status` exits with at each of these times, and why, where that changes.
+fn walk(
+    times: impl Iterator<Item = Timestamp>,
+    at: impl Fn(Timestamp) -> Snapshot,
+) -> Vec<(u64, u8, String)> {
+    let start = now();
+    let mut told: Vec<(u64, u8, String)> = Vec::new();
+    for time in times {
+        let snapshot = at(time);
+        let alarms = alarms(&snapshot, time);
+        let reasons: BTreeSet<String> = alarms
+            .iter()
+            .map(|it| format!("{} {}", it.severity.word(), it.reason))
+            .collect();
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        let found = (exit(&snapshot, time), reasons.join(", "));
+        if told
+            .last()
+            .is_none_or(|it| (it.1, &it.2) != (found.0, &found.1))
+        {
+            told.push((time.since(start).as_secs() / 60, found.0, found.1));
+        }
+    }
+    told
+}
+
+fn each(step: Duration, for_so_long: Duration) -> impl Iterator<Item = Timestamp> {
+    let steps = for_so_long.as_secs() / step.as_secs();
+    (0..=steps).map(move |it| now().plus(step * u32::try_from(it).unwrap()))
+}
+
+/// The whole hour of an integration that is compared each minute and stays as it is.
+fn first_hour(it: &IntegrationSnapshot) -> Vec<(u64, u8, String)> {
+    let minute = Duration::from_secs(60);
+    walk(each(minute, HOUR), |time| {
+        let mut it = known_for(it.clone(), Duration::ZERO);
+        it.compared_at = Some(time);
+        one(it)
+    })
+}
+
+#[test]
+fn the_first_hour_pages_nobody() {
+    let noted = |reason: &str| vec![(0, 0, format!("note {reason}"))];
+    let empty = integration("okta", Vec::new());
+    assert_eq!(first_hour(&empty), noted("not_set_up"));
+    let by_hand = integration("okta", vec![item(State::Inherited, &okta())]);
+    assert_eq!(first_hour(&by_hand), noted("not_in_source"));
+    let planned = Item {
+        since: Some(now()),
+        ..item(State::Planned, &adfs_next())
+    };
+    let both = vec![item(State::Inherited, &okta()), planned];
+    let trial = first_hour(&observed(both));
+    assert_eq!(
+        trial,
+        [(0, 0, "note not_in_source, note withheld".to_owned())]
+    );
+}
+
+#[test]
+fn a_plan_without_sso_is_told_once_after_a_quarter_of_an_hour() {
+    let walked = walk(each(Duration::from_secs(60), HOUR), |time| {
+        let all = ["a", "b"].map(|name| {
+            let mut it = uncompared(name, Duration::ZERO, "forbidden (403)");
+            (it.plan, it.has_passed) = (None, time > now());
+            it
+        });
+        failing(snapshot(all.into()), "403", FailureKind::Status(403))
+    });
+    let late = "warning not_compared".to_owned();
+    assert_eq!(walked, [(0, 0, String::new()), (16, 2, late)]);
+}
+
+#[test]
+fn a_thousand_integrations_after_a_restart_page_nobody() {
+    // Two a second, as the budget of 120 a minute allows, and then each hour again.
+    let name = |number: u64| format!("customer-{number:04}");
+    let all: Vec<IntegrationSnapshot> = (0..1_000)
+        .map(|number| {
+            let mut it = integration(&name(number), vec![trusted()]);
+            it.configured_at = now();
+            it.has_passed = false;
+            it.compared_at = Some(now().minus(HOUR * 2));
+            it
+        })
+        .collect();
+    let walked = walk(each(Duration::from_secs(300), HOUR), |time| {
+        let mut snapshot = snapshot(all.clone());
+        for (number, it) in (0..).zip(snapshot.integrations.values_mut()) {
+            let compared = now().plus(Duration::from_millis(500 * number));
+            if compared <= time {
+                it.compared_at = Some(compared);
+                it.has_passed = true;
+            }
+        }
+        with_account(snapshot, |it| it.integrations = 1_000)
+    });
+    assert_eq!(walked, [(0, 0, String::new())]);
+}
+
+#[test]
+fn five_days_of_each_are_raised_as_the_table_says() {
+    let days = || each(Duration::from_secs(600), DAY * 5);
+    let never = walk(days(), |_| {
+        let mut it = uncompared("okta", Duration::ZERO, "no answer within the time allowed");
+        it.plan = None;
+        failing(one(it), "no answer", FailureKind::NoAnswer)
+    });
+    let late = "warning not_compared".to_owned();
+    assert_eq!(never, [(0, 0, String::new()), (20, 2, late)]);
+
+    let kept = |it: &IntegrationSnapshot| {
+        walk(days(), |time| {
+            let mut it = it.clone();
+            it.compared_at = Some(time);
+            one(it)
+        })
+    };
+    let day = [
+        (0, 0, "note withheld".to_owned()),
+        (24 * 60, 2, "warning withheld".to_owned()),
+    ];
+    let waits = |state, why| waiting_for(state, why, Duration::ZERO);
+    let enough = item(State::Planned, &adfs_next()).why;
+    let trial = observed(vec![trusted(), waits(State::Planned, enough)]);
+    assert_eq!(kept(&trial), day);
+    let mut held = paused(beside(waits(State::Held, Why::Paused)), "bob");
+    let mut plan = held.plan.as_deref().cloned().unwrap();
+    if let Some(pause) = &mut plan.outlook.pause {
+        pause.at = now();
+    }
+    held.plan = Some(Arc::new(plan));
+    assert_eq!(kept(&held), day);
+}
