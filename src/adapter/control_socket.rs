@@ -98,7 +98,9 @@ pub enum Verb {
 #[serde(remote = "Decision", rename_all = "kebab-case")]
 enum DecisionWord {
     Approve,
+    ApproveKey,
     Deny,
+    DenyKey,
     Acknowledge,
     Adopt,
     Restore,

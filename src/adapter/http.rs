@@ -349,6 +349,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_connects_among_many_keeps_its_place_for_long_enough_to_ask() {
+        let server = Server::start().await;
+        let mut late = TcpStream::connect(server.address).await.unwrap();
+        let mut idle = Vec::new();
+        for _ in 0..2 * MOST_CONNECTIONS {
+            idle.push(TcpStream::connect(server.address).await.unwrap());
+        }
+        late.write_all(b"GET / HTTP/1.1\r\nHost: it\r\n\r\n")
+            .await
+            .unwrap();
+        assert!(rest(late).await.ends_with("at once"));
+    }
+
+    #[tokio::test]
     async fn whose_request_is_not_whole_gives_up_its_place() {
         let server = Server::start().await;
         let mut idle = Vec::new();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{EventHandler, RecommendedWatcher, RecursiveMode, Watcher as _};
-use rustix::fs::{AtFlags, CWD, FsWord, Mode, OFlags, StatxFlags, stat, statfs, statx};
+use rustix::fs::{AtFlags, CWD, FsWord, Mode, OFlags, StatxFlags, inotify, stat, statfs, statx};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -183,15 +183,22 @@ fn kind_of(error: &notify::Error) -> WatchError {
             _ => WatchError::Refused,
         };
     };
-    // The same number for a user without an instance left, and for a process without a descriptor left.
-    let is_full = |it: Errno| it == Errno::MFILE || it == Errno::NFILE;
-    if !Errno::from_io_error(io).is_some_and(is_full) {
-        return WatchError::Refused;
+    match Errno::from_io_error(io) {
+        Some(Errno::NFILE) => WatchError::TooManyFiles,
+        Some(Errno::MFILE) if lacks_an_instance() => WatchError::Limit,
+        Some(Errno::MFILE) => WatchError::TooManyFiles,
+        _ => WatchError::Refused,
     }
-    match rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-        Err(error) if is_full(error) => WatchError::TooManyFiles,
-        _ => WatchError::Limit,
-    }
+}
+
+/// What EMFILE means: that the user has no inotify instance left, and not that this process has no descriptor left.
+///
+/// A watcher takes several descriptors. Where the last of them was refused, the others are free again by now, so that
+/// something else could be opened: only an instance tells.
+fn lacks_an_instance() -> bool {
+    let instance = inotify::init(inotify::CreateFlags::CLOEXEC);
+    instance.is_err()
+        && rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).is_ok()
 }
 
 /// What an event of `notify` says to us. Reading is no change: our own looks open every file.
@@ -263,9 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_can_still_open_something_lacks_an_instance() {
+    fn where_an_instance_is_granted_the_descriptors_had_run_out() {
         let error = |it: Errno| notify::Error::io(it.into());
-        assert_eq!(kind_of(&error(Errno::MFILE)), WatchError::Limit);
+        assert_eq!(kind_of(&error(Errno::MFILE)), WatchError::TooManyFiles);
+        assert_eq!(kind_of(&error(Errno::NFILE)), WatchError::TooManyFiles);
         assert_eq!(kind_of(&error(Errno::ACCESS)), WatchError::Refused);
     }
 

@@ -147,7 +147,13 @@ pub(super) enum Command {
     /// Let a new key in that waits, or one that is still to come.
     Approve(OnCertificate),
     /// Never let a certificate in, nor its key.
-    Deny(OnCertificate),
+    Deny {
+        #[command(flatten)]
+        on: OnCertificate,
+        /// Its key as well, although another certificate in use has it.
+        #[arg(long)]
+        key: bool,
+    },
     /// Leave a certificate that did not come from here, and hear no more of it.
     Acknowledge(OnCertificate),
     /// Make a certificate ours that was uploaded by hand.

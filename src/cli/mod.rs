@@ -187,7 +187,14 @@ fn dispatch(arguments: Arguments, screen: Screen) -> Outcome {
             quiet,
         } => ask::ask(&path, Verb::Status { all, quiet }, names, json, screen),
         Command::Approve(on) => decide::about(&path, Decision::Approve, on, screen),
-        Command::Deny(on) => decide::about(&path, Decision::Deny, on, screen),
+        Command::Deny { on, key } => {
+            let decision = if key {
+                Decision::DenyKey
+            } else {
+                Decision::Deny
+            };
+            decide::about(&path, decision, on, screen)
+        }
         Command::Acknowledge(on) => decide::about(&path, Decision::Acknowledge, on, screen),
         Command::Adopt(on) => decide::about(&path, Decision::Adopt, on, screen),
         Command::Restore(on) => decide::about(&path, Decision::Restore, on, screen),

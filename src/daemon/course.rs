@@ -10,7 +10,7 @@ use crate::adapter::sendgrid::CallError;
 use crate::daemon::calls::WriteAnswer;
 use crate::daemon::halt::Halt;
 use crate::daemon::inbox::Trigger;
-use crate::domain::{Certificate, CertificateId, IntegrationName, Look, Moment, Row};
+use crate::domain::{Certificate, CertificateId, IntegrationName, Look, Moment, Row, Skew};
 use crate::plan::book::{Book, Standing};
 use crate::plan::entry::Entry;
 use crate::plan::gate::Operation;
@@ -28,8 +28,8 @@ pub trait Hands {
     /// Both clocks.
     fn now(&self) -> Moment;
 
-    /// Whether SendGrid's clock and ours disagree too much for an end to be believed.
-    fn is_skewed(&self) -> bool;
+    /// How far SendGrid's clock and ours disagree.
+    fn skew(&self) -> Skew;
 
     /// Makes `after` and the entries durable, all or nothing. `before` is what is stored.
     fn save(
@@ -239,14 +239,14 @@ impl<H: Hands> Course<'_, H> {
             reads.insert(id, read);
         }
         let mut book = self.book.clone();
-        let is_skewed = self.hands.is_skewed();
-        let settled = settle(&mut book, rows, &reads, delivery, is_skewed, asked);
+        let skew = self.hands.skew();
+        let settled = settle(&mut book, rows, &reads, delivery, skew, asked);
         let entries = settled.map_err(|Unreachable| {
             let text = "everything we know of it is gone at once, and SendGrid answers 404 for each: is it the right \
                         account and integration_id? If it is, upload one of its certificates there by hand";
             Halt::Missing(text.to_owned())
         })?;
-        book.tidy(&self.hands.now(), is_skewed);
+        book.tidy(&self.hands.now(), skew);
         self.store(book, entries).await
     }
 
@@ -256,7 +256,7 @@ impl<H: Hands> Course<'_, H> {
             rows,
             book: self.book,
             policy: self.policy,
-            is_skewed: self.hands.is_skewed(),
+            skew: self.hands.skew(),
             now,
         })
     }

@@ -53,7 +53,11 @@ pub(super) async fn decide(
         Ok(typed) => typed,
         Err(error) => return failed(error.to_string(), None, USAGE, terminal),
     };
-    let (decision, is_confirmed) = (about.decision, about.word.is_confirmed);
+    let is_confirmed = about.word.is_confirmed;
+    let decision = match about.decision {
+        Decision::Approve if typed.whole().is_some() => Decision::ApproveKey,
+        decision => decision,
+    };
     if is_confirmed && decision.lets_in() && typed.whole().is_none() {
         let text = format!(
             "{} with --yes wants all 64 digits of the fingerprint",

@@ -13,12 +13,10 @@ use crate::config::AccountSettings;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::saved_waits::{from_ledger, to_ledger};
 use crate::daemon::shared::{Shared, raised};
-use crate::domain::{AccountName, IntegrationId, Moment, Timestamp};
+use crate::domain::{AccountName, IntegrationId, Moment, Skew, Timestamp};
 use crate::intake;
-use crate::plan::gate::{
-    Admission, Gate, GateState, MOST_SKEW_SECS, Operation, Request, Scope, Why,
-};
-use crate::view::snapshot::{AccountFailure, Backoff, FailureKind, Unusable};
+use crate::plan::gate::{Admission, Gate, GateState, Operation, Request, Scope, Why};
+use crate::view::snapshot::{AccountFailure, Backoff, ClockFault, FailureKind, Unusable};
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -64,6 +62,10 @@ pub struct Link {
     asked: u64,
     has_new_key: bool,
     retry_at: Option<Timestamp>,
+    /// Since when the certificate of SendGrid's server is not valid by our clock.
+    out_of_date_since: Option<Timestamp>,
+    /// Whether a pass will ask again to make certain that the clocks disagree.
+    is_confirming: bool,
 }
 
 impl Link {
@@ -100,6 +102,8 @@ impl Link {
             asked: 0,
             has_new_key: false,
             retry_at: None,
+            out_of_date_since: None,
+            is_confirming: false,
         };
         match key {
             Some(key) => drop(link.use_key(key)),
@@ -131,10 +135,29 @@ impl Link {
         self.asked
     }
 
-    /// Whether SendGrid's clock and ours disagree too much to believe in the end of a certificate.
-    pub fn is_skewed(&self) -> bool {
-        let skew = self.gate.view(&self.shared.clock.now()).skew_secs;
-        skew.is_some_and(|it| it.unsigned_abs() > MOST_SKEW_SECS)
+    /// How far SendGrid's clock and ours disagree.
+    pub fn skew(&self) -> Skew {
+        if self.out_of_date_since.is_some() {
+            return Skew::Unknown;
+        }
+        self.gate.skew(&self.shared.clock.now())
+    }
+
+    /// When to ask again because one answer told of another time, and only a second one makes that certain. Said once.
+    pub fn take_confirmation(&mut self) -> Option<Timestamp> {
+        let at = self.gate.confirms_skew_at(&self.shared.clock.now());
+        let is_news = at.is_some() && !self.is_confirming;
+        self.is_confirming = at.is_some();
+        at.filter(|_| is_news)
+    }
+
+    /// Why a clock must be wrong, if one must.
+    fn clock_fault(&self, now: &Moment) -> Option<ClockFault> {
+        let since = self
+            .out_of_date_since
+            .or_else(|| self.gate.disagrees_since(now))?;
+        let skew = self.skew();
+        Some(ClockFault { since, skew })
     }
 
     /// Takes up a key that changed on disk; whether it did.
@@ -242,6 +265,13 @@ impl Link {
             observed.duration,
         );
         self.gate.record(&now, &observed.report, fastrand::f64());
+        self.out_of_date_since = match result.as_ref().err().map(|it| &it.failure) {
+            Some(Failure::Unsent(Unsent::Tls(TlsProblem::Dates))) => {
+                self.out_of_date_since.or(Some(now.wall))
+            }
+            Some(Failure::Unsent(_)) => self.out_of_date_since, // it was not asked for its certificate
+            _ => None,
+        };
         let closed = self.gate.closed(&now, &observed.report.request);
         self.retry_at = closed.map(|it| now.wall.plus(it.left)).or(self.retry_at);
         if let Err(CallError {
@@ -352,7 +382,7 @@ impl Link {
     fn show(&self, answered: Option<(Moment, Option<AccountFailure>)>) {
         let now = self.shared.clock.now();
         let view = self.gate.view(&now);
-        let clock_is_doubted = self.gate.skew_is_confirmed(&now);
+        let clock = self.clock_fault(&now);
         let unusable = self.client.as_ref().err().cloned();
         let no_client = unusable.as_ref().map(|it| AccountFailure {
             text: it.to_string(),
@@ -384,7 +414,7 @@ impl Link {
             )]
             let skew = view.skew_secs.map(|it| it as f64);
             it.clock_skew = skew;
-            it.clock_is_doubted = clock_is_doubted;
+            it.clock = clock;
             match answered {
                 Some((now, None)) => {
                     it.answered_at = Some(now.wall);
@@ -404,7 +434,7 @@ impl Link {
 /// A failed call as the board shows it.
 fn failure(error: &CallError) -> AccountFailure {
     let kind = match (&error.failure, error.failure.code()) {
-        (Failure::Unsent(Unsent::Tls(TlsProblem::Dates)), _) => FailureKind::TlsDates,
+        (Failure::Unsent(Unsent::Tls(TlsProblem::Dates)), _) => FailureKind::NoAnswer,
         (_, Code::Status(status)) => FailureKind::Status(status),
         (_, Code::Tls) => FailureKind::Tls,
         (_, Code::Connect | Code::Timeout | Code::Reset | Code::Decode) => FailureKind::NoAnswer,

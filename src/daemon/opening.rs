@@ -9,7 +9,7 @@ use crate::adapter::sendgrid::KeySource;
 use crate::config::{AccountSettings, IntegrationSettings, Settings};
 use crate::daemon::quiet::all_quiet;
 use crate::daemon::shared::Shared;
-use crate::domain::{AccountName, IntegrationId, IntegrationName, Look, Moment};
+use crate::domain::{AccountName, IntegrationId, IntegrationName, Look, Moment, Skew};
 use crate::plan::admission::Admission;
 use crate::plan::book::Book;
 use crate::plan::retire::Block;
@@ -211,7 +211,7 @@ fn imagined(
         rows: &book.as_listed(),
         book,
         policy: &settings.policy,
-        is_skewed: false,
+        skew: Skew::None,
         now,
     }))
 }
@@ -249,7 +249,7 @@ fn account(name: &AccountName, settings: &AccountSettings, all: &Settings) -> Ac
         rate_remaining: None,
         rate_reset: None,
         clock_skew: None,
-        clock_is_doubted: false,
+        clock: None,
         integrations: integrations.filter(|it| it.account == *name).count(),
     }
 }

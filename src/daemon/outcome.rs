@@ -23,7 +23,11 @@ pub(super) fn outcome_of(answer: &WriteAnswer) -> (PostOutcome, &'static str) {
             match &error.failure {
                 Failure::Refused { .. } => (PostOutcome::Rejected(code), "failed"),
                 failure if failure.certainly_not_done() => (PostOutcome::NotStored(code), "failed"),
-                _ => (PostOutcome::Unknown(code), "unknown"),
+                failure => {
+                    let is_answered = !matches!(failure, Failure::Lost(_));
+                    let why = code;
+                    (PostOutcome::Unknown { why, is_answered }, "unknown")
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::daemon::shared::Shared;
 use crate::daemon::source::{LookRequest, Sight, ask_for_look};
 use crate::daemon::tell;
 use crate::domain::{
-    Certificate, CertificateId, IntegrationId, IntegrationName, Moment, Row, Timestamp,
+    Certificate, CertificateId, IntegrationId, IntegrationName, Moment, Row, Skew, Timestamp,
 };
 use crate::intake::canonical_pem;
 use crate::plan::book::Book;
@@ -74,7 +74,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    async fn run(self) -> (PassEnd, Option<Timestamp>) {
+    async fn run(mut self) -> (PassEnd, Option<Timestamp>) {
         self.link.begin_pass();
         let path: PathBuf = self.subject.settings.directory.directory.clone();
         let (source, name) = (&self.subject.source, Some(&self.subject.name));
@@ -103,7 +103,7 @@ impl Pass<'_> {
         }
     }
 
-    fn end_compared(&self, compared: Compared) -> (PassEnd, Option<Timestamp>) {
+    fn end_compared(&mut self, compared: Compared) -> (PassEnd, Option<Timestamp>) {
         let Compared {
             mut plan,
             change,
@@ -122,6 +122,7 @@ impl Pass<'_> {
             .then(|| until.unwrap_or(now))
             .into_iter()
             .chain(plan.due)
+            .chain(self.link.take_confirmation())
             .min();
         publish(self.shared, self.subject, plan, change);
         match halt {
@@ -157,7 +158,7 @@ impl Pass<'_> {
             rows: &rows,
             book: &self.subject.book,
             policy: &self.subject.settings.policy,
-            is_skewed: self.link.is_skewed(),
+            skew: self.link.skew(),
             now: &self.shared.clock.now(),
         });
         plan.actions.clear();
@@ -197,8 +198,8 @@ impl Hands for Daemon<'_> {
         self.shared.clock.now()
     }
 
-    fn is_skewed(&self) -> bool {
-        self.link.is_skewed()
+    fn skew(&self) -> Skew {
+        self.link.skew()
     }
 
     async fn save(&mut self, before: &Book, after: &Book, entries: &[Entry]) -> Result<(), Halt> {

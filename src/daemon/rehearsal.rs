@@ -69,16 +69,9 @@ pub(super) fn imagine(
     resume(&mut book, delivery, &now);
     let see = |book: &mut Book, now: &Moment| {
         note_source(book, look, policy, now);
-        settle(
-            book,
-            rows,
-            &BTreeMap::new(),
-            delivery,
-            link.is_skewed(),
-            now,
-        )
-        .map(|_| ())
-        .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())
+        settle(book, rows, &BTreeMap::new(), delivery, link.skew(), now)
+            .map(|_| ())
+            .map_err(|Unreachable| "everything we know of it is gone at once".to_owned())
     };
     see(&mut book, &now)?;
     if let Some(at) = at {
@@ -92,7 +85,7 @@ pub(super) fn imagine(
         rows,
         book: &book,
         policy,
-        is_skewed: link.is_skewed(),
+        skew: link.skew(),
         now: &now,
     }))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Fingerprint, Reason, Thumbprint, Timestamp};
+use super::{Clocks, Fingerprint, Reason, Thumbprint, Timestamp};
 
 /// How far ahead of our clock a start may lie and still count as begun: clocks differ.
 const START_SKEW: Duration = Duration::from_secs(600);
@@ -21,24 +21,39 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Whether the last second has passed.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        self.not_after.as_secs() < now.as_secs()
+    /// Whether the last second has passed, by every clock that may be right.
+    pub fn is_over(&self, now: impl Into<Clocks>) -> bool {
+        now.into().both(|it| self.is_over_at(it))
     }
 
-    /// Whether the first second is still to come, by more than ten minutes of clock skew.
-    pub fn is_ahead(&self, now: Timestamp) -> bool {
-        self.not_before > now.plus(START_SKEW)
+    /// Whether the first second is still to come, by every clock that may be right and more than ten minutes.
+    pub fn is_ahead(&self, now: impl Into<Clocks>) -> bool {
+        now.into().both(|it| self.is_ahead_at(it))
     }
 
-    /// Whether it has begun and is not over.
-    pub fn is_valid(&self, now: Timestamp) -> bool {
-        !self.is_over(now) && !self.is_ahead(now)
+    /// Whether it has begun and is not over, by a clock that may be right.
+    pub fn is_valid(&self, now: impl Into<Clocks>) -> bool {
+        now.into()
+            .either(|it| !self.is_over_at(it) && !self.is_ahead_at(it))
+    }
+
+    /// Whether the last second has passed by one of two clocks, and not by the other.
+    pub fn may_be_over(&self, now: impl Into<Clocks>) -> bool {
+        let now = now.into();
+        now.either(|it| self.is_over_at(it)) && !self.is_over(now)
     }
 
     /// How long it lasts from `now` on; zero when it is over.
-    pub fn left(&self, now: Timestamp) -> Duration {
-        self.not_after.since(now)
+    pub fn left(&self, now: impl Into<Clocks>) -> Duration {
+        now.into().left_until(self.not_after)
+    }
+
+    fn is_over_at(&self, now: Timestamp) -> bool {
+        self.not_after.as_secs() < now.as_secs()
+    }
+
+    fn is_ahead_at(&self, now: Timestamp) -> bool {
+        self.not_before > now.plus(START_SKEW)
     }
 }
 
@@ -60,6 +75,17 @@ impl PublicKeyId {
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// All 64 digits.
+    pub fn hex(&self) -> String {
+        super::fingerprint::hex(&self.0)
+    }
+
+    /// Reads what [`PublicKeyId::hex`] wrote.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let digest = Fingerprint::parse(raw).ok()?;
+        Some(Self(*digest.as_bytes()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values: what the other layers talk about. No I/O, no clock, no logging.
 
 mod certificate;
+mod clocks;
 mod credit;
 mod fingerprint;
 mod id;
@@ -14,6 +15,7 @@ mod time;
 pub use certificate::{
     Certificate, CertificateParts, KeyAlgorithm, PublicKeyId, Remark, SignatureHash, Validity,
 };
+pub use clocks::{Clocks, Skew};
 pub use credit::Credit;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, Thumbprint};
 pub use id::{AccountName, CertificateId, IntegrationId, IntegrationName, NameError, NotAUuid};

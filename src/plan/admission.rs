@@ -11,7 +11,7 @@ use crate::domain::{
     Certificate, FileVerdict, Fingerprint, IgnoredIssuer, Look, LookedFile, RefusedCertificate,
     Remark, SignedBy,
 };
-use crate::plan::book::{Belief, Book, Standing, Word};
+use crate::plan::book::{Belief, Book, Standing};
 use crate::plan::policy::Policy;
 
 /// Signatures that are verified in one scan; each takes some 20 to 100 µs. What would need more is no identity provider's
@@ -170,6 +170,6 @@ impl Belief {
         self.standing != Standing::Seen
             || self.trusted_since.is_some()
             || self.order.is_some()
-            || self.word == Some(Word::Approved)
+            || self.is_approved()
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::domain::{Certificate, CertificateId, Fingerprint, Moment, Row, RowContent, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, Clocks, Fingerprint, Moment, PublicKeyId, Row, RowContent, Skew,
+    Timestamp,
+};
 
 mod belief;
 mod retirement;
@@ -11,7 +14,8 @@ mod trust;
 mod upload;
 
 pub use belief::{
-    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Rejection, Standing, Word,
+    Attempts, Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, PostAnswer, Rejection,
+    Standing, Word,
 };
 pub use retirement::WriteOutcome;
 pub use trust::TrustRecord;
@@ -42,7 +46,22 @@ pub struct Book {
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
     /// What is remembered of its trust.
     pub trust: TrustRecord,
+    /// What left SendGrid and not by policy: neither it nor its key goes up again by itself.
+    pub gone: BTreeMap<Fingerprint, GoneCertificate>,
 }
+
+/// A certificate that somebody took away from SendGrid, perhaps because its key was stolen. It is remembered without end,
+/// longer than the certificate itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GoneCertificate {
+    /// Its key.
+    pub key: PublicKeyId,
+    /// When that was noticed.
+    pub at: Timestamp,
+}
+
+/// As many as are remembered of an integration; the newest.
+const MOST_GONE: usize = 1_000;
 
 /// A person's word that nothing is to be written for now.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -138,8 +157,8 @@ impl Book {
     }
 
     /// Drops what nothing is left to remember of, budgets and waits that have run out, and orders that are done or moot.
-    /// While the clock is in doubt, nothing is over.
-    pub fn tidy(&mut self, now: &Moment, is_skewed: bool) {
+    /// What is over is so by both clocks.
+    pub fn tidy(&mut self, now: &Moment, skew: Skew) {
         for belief in self.beliefs.values_mut() {
             if belief
                 .new_key
@@ -152,16 +171,52 @@ impl Book {
         }
         self.refused_writes
             .retain(|_, it| now.elapsed_since(&it.at) < it.wait());
+        let gone = &self.gone;
         self.beliefs
-            .retain(|_, it| !it.is_idle(now.wall, is_skewed));
+            .retain(|it, belief| !belief.is_idle(gone.contains_key(it), skew.at(now.wall)));
+    }
+
+    /// Remembers that a certificate left SendGrid, and its key; the oldest such memory makes room.
+    pub(in crate::plan) fn remember_gone(
+        &mut self,
+        fingerprint: Fingerprint,
+        key: PublicKeyId,
+        now: &Moment,
+    ) {
+        let at = now.wall;
+        self.gone.insert(fingerprint, GoneCertificate { key, at });
+        while self.gone.len() > MOST_GONE
+            && let Some(oldest) = self.gone.iter().min_by_key(|(_, it)| it.at)
+        {
+            let oldest = *oldest.0;
+            self.gone.remove(&oldest);
+        }
+    }
+
+    /// The key of each certificate that somebody took away from SendGrid, with that certificate; not of one that an
+    /// operator wants back.
+    pub(in crate::plan) fn removed_keys(&self) -> BTreeMap<PublicKeyId, Fingerprint> {
+        let is_restored = |it: &Fingerprint| {
+            let belief = self.beliefs.get(it);
+            belief.is_some_and(|it| it.order == Some(Order::Restore))
+        };
+        let removed = self.beliefs.iter().filter(|(_, it)| {
+            let by_order = matches!(it.standing, Standing::Retired { ordered: true });
+            it.is_tombstone() || (by_order && it.is_wanted())
+        });
+        let removed = removed.filter_map(|(it, belief)| Some((belief.key_id()?, *it)));
+        let gone = self.gone.iter().map(|(it, gone)| (gone.key, *it));
+        gone.filter(|(_, it)| !is_restored(it))
+            .chain(removed)
+            .collect()
     }
 
     /// Whether another one of ours counts as enabled and is valid, whatever the last list said.
-    pub fn has_valid_beside(&self, fingerprint: Fingerprint, now: &Moment) -> bool {
+    pub fn has_valid_beside(&self, fingerprint: Fingerprint, now: Clocks) -> bool {
         self.beliefs.iter().any(|(other, it)| {
             let is_ours = matches!(it.standing, Standing::Confirmed(_));
             let certificate = it.certificate.as_ref();
-            let is_valid = certificate.is_some_and(|it| it.validity().is_valid(now.wall));
+            let is_valid = certificate.is_some_and(|it| it.validity().is_valid(now));
             *other != fingerprint && is_ours && is_valid
         })
     }
@@ -177,11 +232,15 @@ impl Book {
         })
     }
 
-    /// Forgets every wait of ours that a person may lift: rejections, and writes that were refused.
+    /// Forgets every wait of ours that an operator may lift: rejections, writes that were refused, and what a later settle
+    /// window is longer than the first one.
     pub fn lift_holds(&mut self) {
         self.refused_writes.clear();
         for belief in self.beliefs.values_mut() {
             belief.rejection = None;
+            if let Standing::Intent(intent) = &mut belief.standing {
+                intent.is_hurried = true;
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Certificate, Look, Moment, PublicKeyId, Timestamp};
-use crate::plan::book::{Belief, Book, HoldKind, InSource, Order, Standing, Write};
+use crate::domain::{Certificate, Fingerprint, Look, Moment, PublicKeyId, Timestamp};
+use crate::plan::book::{Belief, Book, HoldKind, InSource, Order, Standing, Word, Write};
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::sides::Sides;
 use crate::plan::state::State;
@@ -58,29 +58,13 @@ impl Sides<'_> {
         if self.denied_keys.contains(&key) {
             return (State::Denied, Why::DeniedKey);
         }
-        if let Some(removed) = self.removed_keys.get(&key).filter(|_| !is_restored) {
+        let is_let_in = is_restored || belief.is_some_and(|it| it.word == Some(Word::ApprovedKey));
+        let holds = |_: &&Fingerprint| !is_let_in && !known_keys.contains(&key);
+        if let Some(removed) = self.removed_keys.get(&key).filter(holds) {
             return (State::Held, Why::RemovedKey(*removed));
         }
-        if let Some(rejection) = belief.and_then(|it| it.rejection.as_ref()) {
-            if certificate.validity().is_ahead(now.wall) {
-                return (
-                    State::Waiting,
-                    Why::NotBefore(certificate.validity().not_before),
-                );
-            }
-            let was_ahead = certificate.validity().is_ahead(rejection.at.wall);
-            let rest = policy
-                .delivery
-                .refused_hold
-                .saturating_sub(now.elapsed_since(&rejection.at));
-            if !was_ahead && rest > Duration::ZERO {
-                return (
-                    State::Rejected,
-                    Why::Rejected {
-                        until: now.wall.plus(rest),
-                    },
-                );
-            }
+        if let Some(refused) = belief.and_then(|it| self.refused_upload(certificate, it)) {
+            return refused;
         }
         let is_known_key = known_keys.contains(&key);
         let trust = trust(certificate, belief, is_known_key, &policy.trust, now);
@@ -112,6 +96,25 @@ impl Sides<'_> {
         self.unless_stopped(decided)
     }
 
+    /// What SendGrid's refusal of a certificate says of it, for as long as it is not sent again.
+    pub(super) fn refused_upload(
+        &self,
+        certificate: &Certificate,
+        belief: &Belief,
+    ) -> Option<(State, Why)> {
+        let now = self.inputs.now;
+        let rejection = belief.rejection.as_ref()?;
+        let validity = certificate.validity();
+        if validity.is_ahead(self.inputs.clocks()) {
+            return Some((State::Waiting, Why::NotBefore(validity.not_before)));
+        }
+        let was_ahead = validity.is_ahead(self.inputs.skew.at(rejection.at.wall));
+        let hold = self.inputs.policy.delivery.refused_hold;
+        let rest = hold.saturating_sub(now.elapsed_since(&rejection.at));
+        let until = now.wall.plus(rest);
+        (!was_ahead && !rest.is_zero()).then_some((State::Rejected, Why::Rejected { until }))
+    }
+
     /// Whether a certificate that we disabled is enabled again: a person wants it back, or it was taken away for its
     /// absence, and a file asks for it again that would be enough for a new one.
     fn decide_disabled(
@@ -137,7 +140,7 @@ impl Sides<'_> {
             }
         }
         let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
-        if self.denied_keys.contains(&key) || is_removed {
+        if self.is_denied(certificate) || is_removed {
             return None;
         }
         if let Some(until) = self.no_patch_before() {

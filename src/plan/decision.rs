@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::domain::text::printable;
-use crate::domain::{Fingerprint, Moment};
+use crate::domain::{Fingerprint, Moment, Skew};
 use crate::plan::book::{Belief, Book, Order, Pause, Standing, Word};
 use crate::plan::entry::{Entry, What};
 use crate::plan::retire::How;
@@ -17,8 +17,13 @@ pub use refusal::Refusal;
 pub enum Decision {
     /// Let it in, whatever the trust mode.
     Approve,
-    /// Never let it in, nor its key.
+    /// The same of one that was named by its whole fingerprint: also if its key is that of a certificate which somebody
+    /// took away from SendGrid.
+    ApproveKey,
+    /// Never let it in, nor its key, unless another certificate that is in use has that key.
     Deny,
+    /// Never let it in, nor its key, whoever has it.
+    DenyKey,
     /// It is not ours, and known: hear no more of it.
     Acknowledge,
     /// Make it ours.
@@ -35,8 +40,8 @@ impl Decision {
     /// The verb on the command line.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Approve => "approve",
-            Self::Deny => "deny",
+            Self::Approve | Self::ApproveKey => "approve",
+            Self::Deny | Self::DenyKey => "deny",
             Self::Acknowledge => "acknowledge",
             Self::Adopt => "adopt",
             Self::Restore => "restore",
@@ -48,12 +53,18 @@ impl Decision {
     /// Whether it lets somebody sign in who could not: then a shortened fingerprint is not enough without a person at
     /// the terminal.
     pub const fn lets_in(self) -> bool {
-        matches!(self, Self::Approve | Self::Adopt | Self::Restore)
+        matches!(
+            self,
+            Self::Approve | Self::ApproveKey | Self::Adopt | Self::Restore
+        )
     }
 
     /// Whether it may be said of a certificate that was never seen.
     pub const fn is_for_unseen(self) -> bool {
-        matches!(self, Self::Approve | Self::Deny)
+        matches!(
+            self,
+            Self::Approve | Self::ApproveKey | Self::Deny | Self::DenyKey
+        )
     }
 }
 
@@ -104,8 +115,8 @@ impl Author {
     }
 }
 
-/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `is_skewed`:
-/// SendGrid's clock and ours disagree too much for an end to be believed.
+/// Takes a decision into the book. What was decided before already changes nothing, and leaves no entry. `skew`: how
+/// far SendGrid's clock and ours disagree.
 ///
 /// # Errors
 /// Why it cannot be taken; the book is as it was.
@@ -114,7 +125,7 @@ pub fn decide(
     fingerprint: Fingerprint,
     decision: Decision,
     author: &Author,
-    is_skewed: bool,
+    skew: Skew,
     now: &Moment,
 ) -> Result<Vec<Entry>, Refusal> {
     let Some(belief) = book.beliefs.get(&fingerprint) else {
@@ -122,7 +133,7 @@ pub fn decide(
             return Err(Refusal::Unknown);
         }
         let mut unseen = Belief::unseen();
-        unseen.word = Some(word_of(decision));
+        unseen.word = word_of(decision, false);
         book.beliefs.insert(fingerprint, unseen);
         return Ok(vec![author.entry(
             now,
@@ -131,13 +142,14 @@ pub fn decide(
             "before it was seen",
         )]);
     };
-    may(book, belief, decision, now)?;
-    let lifts_by_its_end = decision == Decision::Forget && belief.is_tombstone_alone();
-    if lifts_by_its_end && is_skewed {
-        return Err(Refusal::ClockInDoubt);
-    }
+    let is_over = belief.is_over(skew.at(now.wall));
+    may(book, fingerprint, belief, decision, is_over)?;
+    let is_key_elsewhere = match decision {
+        Decision::ApproveKey => has_removed_key(book, belief),
+        _ => key_holder(book, fingerprint).is_some(),
+    };
     let mut after = belief.clone();
-    let detail = take(&mut after, decision);
+    let detail = take(&mut after, decision, is_key_elsewhere);
     if after == *belief {
         return Ok(Vec::new());
     }
@@ -190,18 +202,27 @@ pub fn set_pause(book: &mut Book, is_paused: bool, author: &Author, now: &Moment
 }
 
 /// Whether the decision makes sense as things stand.
-fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result<(), Refusal> {
-    let is_denied = belief.word == Some(Word::Denied);
+fn may(
+    book: &Book,
+    fingerprint: Fingerprint,
+    belief: &Belief,
+    decision: Decision,
+    is_over: bool,
+) -> Result<(), Refusal> {
+    let is_denied = belief.is_denied();
+    let is_gone = belief.is_wanted() && book.gone.contains_key(&fingerprint);
     let is_foreign = matches!(belief.standing, Standing::Foreign { .. });
     match decision {
-        Decision::Deny => Ok(()),
-        Decision::Approve => match &belief.standing {
+        Decision::Deny | Decision::DenyKey => Ok(()),
+        Decision::Approve | Decision::ApproveKey => match &belief.standing {
             _ if is_denied => Err(Refusal::Denied),
             Standing::Seen if belief.certificate.is_none() => Ok(()),
-            Standing::Seen | Standing::Retired { ordered: false } if belief.is_over(now.wall) => {
-                Err(Refusal::Over)
+            Standing::Seen | Standing::Retired { ordered: false } if is_over => Err(Refusal::Over),
+            Standing::Seen | Standing::Retired { ordered: false } if is_gone => Err(Refusal::Away),
+            Standing::Seen | Standing::Retired { ordered: false } => {
+                not_denied(book, belief)?;
+                not_removed(book, belief, decision)
             }
-            Standing::Seen | Standing::Retired { ordered: false } => may_its_key(book, belief),
             Standing::Removed { .. } | Standing::Retired { .. } => Err(Refusal::Away),
             Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
             Standing::Confirmed(_) | Standing::Disabled { .. } | Standing::Foreign { .. } => {
@@ -212,18 +233,19 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         Decision::Acknowledge if is_foreign && !belief.is_wanted() => Ok(()),
         Decision::Acknowledge => Err(Refusal::NoStranger),
         Decision::Adopt => match &belief.standing {
-            Standing::Foreign { id: Some(_), .. } => may_its_key(book, belief),
+            Standing::Foreign { id: Some(_), .. } => not_denied(book, belief),
             Standing::Foreign { id: None, .. } => Err(Refusal::NoId),
             Standing::Confirmed(_) | Standing::Disabled { .. } => Err(Refusal::Ours),
             _ => Err(Refusal::NotListed),
         },
         Decision::Restore => match &belief.standing {
             _ if is_denied => Err(Refusal::Denied),
-            _ if belief.is_over(now.wall) => Err(Refusal::Over),
+            _ if is_over => Err(Refusal::Over),
             Standing::Removed { .. } | Standing::Retired { .. } | Standing::Disabled { .. } => {
                 not_denied(book, belief)
             }
             Standing::Seen if belief.order == Some(Order::Restore) => Ok(()),
+            Standing::Seen if book.gone.contains_key(&fingerprint) => not_denied(book, belief),
             Standing::Seen => Err(Refusal::NotListed),
             Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
             Standing::Confirmed(_) | Standing::Foreign { .. } => Err(Refusal::Listed),
@@ -231,8 +253,8 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
         Decision::Forget => match &belief.standing {
             Standing::Intent(_) if belief.order.is_some() => Err(Refusal::Unsettled),
             _ if belief.word.is_some() || belief.order.is_some() => Ok(()),
-            Standing::Removed { .. } if belief.is_over(now.wall) => Ok(()),
             Standing::Removed { .. } | Standing::Retired { ordered: true } => Err(Refusal::Away),
+            _ if is_gone => Err(Refusal::Away),
             _ => Err(Refusal::NothingToForget),
         },
         Decision::Retire(how) => match &belief.standing {
@@ -248,19 +270,29 @@ fn may(book: &Book, belief: &Belief, decision: Decision, now: &Moment) -> Result
     }
 }
 
-impl Belief {
-    /// Whether it was removed, and nobody has decided anything since.
-    fn is_tombstone_alone(&self) -> bool {
-        let is_undecided = self.word.is_none() && self.order.is_none();
-        matches!(self.standing, Standing::Removed { .. }) && is_undecided
+/// Whether no certificate with its key was taken away, or the operator knows which one is let in.
+fn not_removed(book: &Book, belief: &Belief, decision: Decision) -> Result<(), Refusal> {
+    match belief
+        .key_id()
+        .and_then(|it| book.removed_keys().remove(&it))
+    {
+        Some(removed) if decision != Decision::ApproveKey => Err(Refusal::RemovedKey(removed)),
+        _ => Ok(()),
     }
 }
 
-/// Whether its key may be let in: nobody said never to it, and no other certificate with it was removed.
-fn may_its_key(book: &Book, belief: &Belief) -> Result<(), Refusal> {
-    not_denied(book, belief)?;
-    let removed = same_key(book, belief).find(|(_, it)| it.is_tombstone());
-    removed.map_or(Ok(()), |(it, _)| Err(Refusal::RemovedKey(*it)))
+fn has_removed_key(book: &Book, belief: &Belief) -> bool {
+    let key = belief.key_id();
+    key.is_some_and(|it| book.removed_keys().contains_key(&it))
+}
+
+/// Another certificate in use that has its key: denying the key would take that one's trust away.
+pub fn key_holder(book: &Book, fingerprint: Fingerprint) -> Option<Fingerprint> {
+    let belief = book.beliefs.get(&fingerprint)?;
+    let mut others = same_key(book, belief);
+    others
+        .find(|(_, it)| it.is_in_use() && !it.is_denied())
+        .map(|(it, _)| *it)
 }
 
 /// Whether no person said never to its key, in another certificate.
@@ -280,11 +312,13 @@ fn same_key<'a>(
 }
 
 /// Takes it, and says what else there is to say of it.
-fn take(belief: &mut Belief, decision: Decision) -> &'static str {
+fn take(belief: &mut Belief, decision: Decision, is_key_elsewhere: bool) -> &'static str {
     match decision {
-        Decision::Approve | Decision::Acknowledge => belief.word = Some(word_of(decision)),
-        Decision::Deny => {
-            belief.word = Some(Word::Denied);
+        Decision::Approve | Decision::ApproveKey | Decision::Acknowledge => {
+            belief.word = word_of(decision, is_key_elsewhere);
+        }
+        Decision::Deny | Decision::DenyKey => {
+            belief.word = word_of(decision, is_key_elsewhere);
             match belief.order {
                 Some(Order::Restore) => {
                     belief.order = None;
@@ -296,6 +330,9 @@ fn take(belief: &mut Belief, decision: Decision) -> &'static str {
                 Some(Order::Adopt) => belief.order = None,
                 Some(Order::Disable | Order::Delete) | None => {}
             }
+            if belief.word == Some(Word::DeniedAlone) {
+                return "its key stays, as another certificate in use has it";
+            }
         }
         Decision::Adopt => {
             belief.order = Some(Order::Adopt);
@@ -306,16 +343,9 @@ fn take(belief: &mut Belief, decision: Decision) -> &'static str {
             belief.rejection = None;
         }
         Decision::Forget => {
-            match (&belief.standing, belief.order) {
-                // What is to come back has not come.
-                (Standing::Seen, Some(Order::Restore)) => {
-                    belief.standing = Standing::Removed { id: None };
-                }
-                // Of what is over nothing comes back.
-                _ if belief.is_tombstone_alone() => {
-                    belief.standing = Standing::Seen;
-                }
-                _ => {}
+            // What is to come back has not come.
+            if (&belief.standing, belief.order) == (&Standing::Seen, Some(Order::Restore)) {
+                belief.standing = Standing::Removed { id: None };
             }
             belief.word = None;
             belief.order = None;
@@ -332,18 +362,24 @@ fn take(belief: &mut Belief, decision: Decision) -> &'static str {
     ""
 }
 
-const fn word_of(decision: Decision) -> Word {
-    match decision {
-        Decision::Acknowledge => Word::Acknowledged,
-        Decision::Deny => Word::Denied,
-        _ => Word::Approved,
-    }
+/// The word that stands from then on. `is_key_elsewhere`: another certificate with its key is in use, or was taken away.
+const fn word_of(decision: Decision, is_key_elsewhere: bool) -> Option<Word> {
+    Some(match (decision, is_key_elsewhere) {
+        (Decision::Acknowledge, _) => Word::Acknowledged,
+        (Decision::Deny, true) => Word::DeniedAlone,
+        (Decision::Deny | Decision::DenyKey, _) => Word::Denied,
+        (Decision::ApproveKey, true) => Word::ApprovedKey,
+        (Decision::Approve | Decision::ApproveKey, _) => Word::Approved,
+        (Decision::Adopt | Decision::Restore | Decision::Forget | Decision::Retire(_), _) => {
+            return None;
+        }
+    })
 }
 
 const fn what_of(decision: Decision) -> What {
     match decision {
-        Decision::Approve => What::Approved,
-        Decision::Deny => What::Denied,
+        Decision::Approve | Decision::ApproveKey => What::Approved,
+        Decision::Deny | Decision::DenyKey => What::Denied,
         Decision::Acknowledge => What::Acknowledged,
         Decision::Adopt => What::Adopted,
         Decision::Restore => What::Restored,

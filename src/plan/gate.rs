@@ -34,7 +34,7 @@ mod skew;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::{IntegrationId, Moment, Timestamp};
+use crate::domain::{IntegrationId, Moment, Skew, Timestamp};
 
 pub use barrier::{Barrier, Hold, Scope, Why};
 use bucket::Bucket;
@@ -43,8 +43,7 @@ use pace::{clamped, jittered};
 pub use report::{Operation, Outcome, Report, Request};
 pub use server_word::RateHeaders;
 use server_word::ServerWord;
-use skew::Disagreement;
-pub use skew::MOST_SKEW_SECS;
+use skew::{APART, Disagreement};
 
 /// May this request go?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -258,11 +257,26 @@ impl Gate {
         }
     }
 
-    /// Whether our clock or SendGrid's is wrong: they differed by more than five minutes in two answers a minute apart,
-    /// in each one between them, and still do. Which of the two it is, nobody can tell.
-    pub fn skew_is_confirmed(&self, now: &Moment) -> bool {
-        self.disagreement.is_some_and(Disagreement::is_confirmed)
-            && self.skew_secs(now).is_some_and(skew::is_far)
+    /// How far SendGrid's clock and ours are apart, if that is too far for either to be believed alone. One answer is
+    /// enough for that: it only makes careful.
+    pub fn skew(&self, now: &Moment) -> Skew {
+        let skew = self.skew_secs(now).filter(|it| skew::is_far(*it));
+        skew.map_or(Skew::None, |it| Skew::Secs(it.saturating_neg()))
+    }
+
+    /// Since when, on our wall clock, our clock or SendGrid's is certainly wrong: they differed by more than five minutes
+    /// in two answers a minute apart, in each one between them, and still do. Which of the two it is, nobody can tell.
+    pub fn disagrees_since(&self, now: &Moment) -> Option<Timestamp> {
+        let run = self.disagreement.filter(|it| it.is_confirmed())?;
+        let since = now.wall.minus(now.since_boot.saturating_sub(run.first()));
+        self.skew(now).is_there().then_some(since)
+    }
+
+    /// When another answer would show whether the clocks disagree for certain; none if that is known.
+    pub fn confirms_skew_at(&self, now: &Moment) -> Option<Timestamp> {
+        let run = self.disagreement.filter(|it| !it.is_confirmed())?;
+        let left = (run.first() + APART).saturating_sub(now.since_boot);
+        self.skew(now).is_there().then(|| now.wall.plus(left))
     }
 
     fn skew_secs(&self, now: &Moment) -> Option<i64> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Certificate, Fingerprint, Moment, PublicKeyId, Timestamp};
+use crate::domain::{Certificate, Clocks, Fingerprint, Moment, PublicKeyId};
 use crate::plan::book::{Belief, Book, Hold, HoldKind, InSource, KEY_BUDGET_PERIOD, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::rollover::{Inputs, Item, MOST_WANTED, upload_order};
@@ -127,7 +127,7 @@ impl Item {
 
 /// A trusted certificate whose file is gone, while one that ends later is trusted, counts no more.
 pub(super) fn demote_superseded(items: &mut [Item], inputs: &Inputs<'_>) {
-    let now = inputs.now.wall;
+    let now = inputs.clocks();
     let is_gone = |it: &Item| {
         let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
         it.paths.is_empty() && belief.is_some_and(|it| matches!(it.source, InSource::Gone { .. }))
@@ -163,7 +163,7 @@ pub(super) fn demote_superseded(items: &mut [Item], inputs: &Inputs<'_>) {
 }
 
 /// A removed certificate that no file asks for is a person's business only while nothing else is trusted.
-pub(super) fn drop_quiet_tombstones(items: &mut Vec<Item>, now: Timestamp) {
+pub(super) fn drop_quiet_tombstones(items: &mut Vec<Item>, now: Clocks) {
     let valid = |it: &Item| {
         it.certificate
             .as_ref()

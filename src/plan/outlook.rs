@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Timestamp, Validity};
+use crate::domain::{Clocks, Skew, Timestamp, Validity};
 use crate::plan::book::{Pause, TrustRecord};
 use crate::plan::policy::Mode;
 use crate::plan::rollover::{Inputs, Item};
@@ -15,6 +15,8 @@ pub const SHORTEST_NOTICE: Duration = Duration::from_secs(5 * 86_400);
 /// The integration as a whole.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outlook {
+    /// How far SendGrid's clock and ours disagreed.
+    pub skew: Skew,
     /// Certificates that SendGrid trusts, that count, and that are valid now.
     pub trusted: usize,
     /// When the last of those trusted now or later ends.
@@ -61,7 +63,7 @@ impl Outlook {
             .iter()
             .filter(|it| it.state.is_trust())
             .filter_map(validity)
-            .filter(|it| it.is_valid(now))
+            .filter(|it| it.is_valid(inputs.clocks()))
             .collect();
         let coming = items
             .iter()
@@ -70,7 +72,7 @@ impl Outlook {
         let latest_expiry = coming.clone().map(|it| it.not_after).max();
         let listed = items
             .iter()
-            .filter(|it| it.may_let_in(now))
+            .filter(|it| it.may_let_in(inputs.clocks()))
             .filter_map(validity);
         let valid_until = listed.clone().map(|it| it.not_after).max();
         let ends = if trusted.is_empty() {
@@ -105,6 +107,7 @@ impl Outlook {
             hold.map(|it| it.since.wall).or(it.since)
         };
         let mut outlook = Self {
+            skew: inputs.skew,
             trusted: trusted.len(),
             latest_expiry,
             successor_known,
@@ -179,7 +182,7 @@ fn is_undecided(item: &Item, inputs: &Inputs<'_>) -> bool {
 
 impl Item {
     /// Whether SendGrid lists it, and it is valid: whoever holds its key can sign in, unless somebody disabled it.
-    pub fn may_let_in(&self, now: Timestamp) -> bool {
+    pub fn may_let_in(&self, now: impl Into<Clocks>) -> bool {
         let may = match self.state {
             State::Trusted
             | State::Ahead

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{Certificate, Fingerprint, Moment, RowContent};
-use crate::plan::book::{Belief, Standing, Word};
+use crate::plan::book::{Belief, Intent, PostAnswer, Standing, Word};
 use crate::plan::policy::DeliveryPolicy;
-use crate::plan::settle::settle_window;
 use crate::plan::sides::Sides;
 use crate::plan::state::State;
 use crate::plan::why::Why;
@@ -18,20 +17,27 @@ impl Sides<'_> {
         fingerprint: Fingerprint,
         certificate: Option<&Certificate>,
         belief: Option<&Belief>,
-        is_over: bool,
     ) -> (State, Why) {
-        let now = self.inputs.now;
+        let (now, clocks) = (self.inputs.now, self.inputs.clocks());
+        let validity = certificate.map(Certificate::validity);
         let delivery = &self.inputs.policy.delivery;
         match state {
-            State::Planned if is_over => (State::Waiting, Why::ClockInDoubt),
+            State::Planned if validity.is_some_and(|it| it.may_be_over(clocks)) => {
+                (State::Waiting, Why::ClockInDoubt)
+            }
             State::Planned => (State::Planned, Why::Wanted),
-            State::Trusted if certificate.is_some_and(|it| it.validity().is_ahead(now.wall)) => {
+            State::Trusted if validity.is_some_and(|it| it.is_ahead(clocks)) => {
                 (State::Ahead, Why::Ours)
             }
             State::Found => (state, Why::ByOthers),
-            State::Settling => (state, settling(belief, delivery, now)),
+            State::Settling => {
+                match belief.and_then(|it| self.refused_just_now(certificate?, it)) {
+                    Some(refused) => refused,
+                    None => (state, settling(belief, delivery, now)),
+                }
+            }
             State::Removed => match belief.map(|it| &it.standing) {
-                Some(Standing::Retired { .. }) => (state, Why::RetiredByPerson),
+                Some(Standing::Retired { ordered: true }) => (state, Why::RetiredByPerson),
                 _ => (state, Why::RemovedByOthers),
             },
             State::Replaced => {
@@ -76,6 +82,19 @@ impl Sides<'_> {
     }
 }
 
+impl Sides<'_> {
+    /// What a refusal says of a certificate while two lists have not shown yet that it was meant.
+    fn refused_just_now(&self, certificate: &Certificate, belief: &Belief) -> Option<(State, Why)> {
+        match &belief.standing {
+            Standing::Intent(Intent {
+                answer: PostAnswer::Refused,
+                ..
+            }) => self.refused_upload(certificate, belief),
+            _ => None,
+        }
+    }
+}
+
 /// Why it is not known whether a certificate is listed, and when the list is asked again: at the end of the window, and
 /// if even that told nothing, once more after as long.
 fn settling(belief: Option<&Belief>, delivery: &DeliveryPolicy, now: &Moment) -> Why {
@@ -88,15 +107,19 @@ fn settling(belief: Option<&Belief>, delivery: &DeliveryPolicy, now: &Moment) ->
         }
     };
     match belief {
-        Some(Belief {
-            standing: Standing::Intent(intent),
-            posts,
-            ..
-        }) => {
-            let until = ask_again(&intent.at, settle_window(*posts, delivery));
-            Why::Unsettled {
-                sent: intent.at.wall,
-                until,
+        Some(
+            belief @ Belief {
+                standing: Standing::Intent(intent),
+                ..
+            },
+        ) => {
+            let sent = intent.at.wall;
+            match belief.settle_window(delivery) {
+                Some(window) => Why::Unsettled {
+                    sent,
+                    until: ask_again(&intent.at, window),
+                },
+                None => Why::GivenUp { sent },
             }
         }
         Some(Belief {

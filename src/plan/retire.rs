@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Certificate, Fingerprint, Look, Timestamp};
+use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Timestamp};
 use crate::plan::book::{Belief, InSource, Order, Standing, Write};
 use crate::plan::decide::{refused, unsettled};
 use crate::plan::policy::{Mode, RetireAction, RetireWhen};
@@ -93,17 +93,16 @@ impl Retirement {
 
 /// Says of every old certificate what is to become of it.
 pub(super) fn judge_old(items: &mut [Item], inputs: &Inputs<'_>) {
-    let adds = items.iter().any(is_addition);
     let judged: Vec<Option<Retirement>> = items
         .iter()
-        .map(|it| Old::of(it, items, inputs, adds).map(|it| it.judge()))
+        .map(|it| Old::of(it, items, inputs).map(|it| it.judge()))
         .collect();
     for (item, retirement) in items.iter_mut().zip(judged) {
         item.retirement = retirement;
     }
 }
 
-/// Whether something is added in this pass, or may have been in an earlier one.
+/// Whether something is added in this pass, or may have been in an earlier one: policy takes nothing away before that.
 fn is_addition(item: &Item) -> bool {
     match item.state {
         State::Planned => true,
@@ -113,6 +112,12 @@ fn is_addition(item: &Item) -> bool {
     }
 }
 
+/// Whether something is to be added that was not tried before: a retirement that an operator ordered waits for that
+/// alone, as what fails for ever must not stand in its way.
+fn is_fresh_addition(item: &Item) -> bool {
+    item.state == State::Planned && item.undelivered_from.is_none()
+}
+
 /// One certificate that may be old, with what its judgement needs.
 struct Old<'a> {
     item: &'a Item,
@@ -120,12 +125,11 @@ struct Old<'a> {
     belief: &'a Belief,
     items: &'a [Item],
     inputs: &'a Inputs<'a>,
-    adds: bool,
     is_whole: bool,
 }
 
 impl<'a> Old<'a> {
-    fn of(item: &'a Item, items: &'a [Item], inputs: &'a Inputs<'a>, adds: bool) -> Option<Self> {
+    fn of(item: &'a Item, items: &'a [Item], inputs: &'a Inputs<'a>) -> Option<Self> {
         let certificate = item.certificate.as_ref()?;
         let belief = inputs.book.beliefs.get(&item.fingerprint?)?;
         let is_ordered = matches!(belief.order, Some(Order::Disable | Order::Delete));
@@ -146,7 +150,6 @@ impl<'a> Old<'a> {
             belief,
             items,
             inputs,
-            adds,
             is_whole,
         })
     }
@@ -172,7 +175,7 @@ impl<'a> Old<'a> {
         if !ordered && !again {
             blocks.extend(self.too_early());
         }
-        blocks.extend(self.always(how, again));
+        blocks.extend(self.always(how, ordered, again));
         Retirement {
             how,
             ordered,
@@ -224,7 +227,7 @@ impl<'a> Old<'a> {
     }
 
     /// What must always be true.
-    fn always(&self, how: Option<How>, again: bool) -> Vec<Block> {
+    fn always(&self, how: Option<How>, ordered: bool, again: bool) -> Vec<Block> {
         let (inputs, now) = (self.inputs, self.inputs.now);
         let mut blocks = Vec::new();
         if inputs.policy.mode == Mode::Observe {
@@ -239,13 +242,18 @@ impl<'a> Old<'a> {
         if inputs.look.is_none() {
             blocks.push(Block::SourceDown);
         }
-        if inputs.is_skewed {
+        if inputs.skew.is_there() {
             blocks.push(Block::ClockInDoubt);
         }
-        if !self.another_stays() {
+        if self.stays().is_none() {
             blocks.push(Block::Last);
         }
-        if self.adds {
+        let comes_first = if ordered {
+            is_fresh_addition
+        } else {
+            is_addition
+        };
+        if self.items.iter().any(comes_first) {
             blocks.push(Block::AdditionsFirst);
         }
         let is_open = |it: &Belief| it.is_unsure() || matches!(it.standing, Standing::Deleting(_));
@@ -277,17 +285,21 @@ impl<'a> Old<'a> {
         blocks
     }
 
-    /// Whether another one stays that is ours, enabled by our last confirmed write, listed, valid now and for long enough.
-    fn another_stays(&self) -> bool {
+    /// Another one that stays: ours, enabled by our last confirmed write, listed, valid now and for long enough; of
+    /// several the one that ends last.
+    fn stays(&self) -> Option<(Fingerprint, CertificateId)> {
         let now = self.inputs.now.wall;
-        self.items.iter().any(|it| {
+        let others = self.items.iter().filter(|it| {
             it.fingerprint != self.item.fingerprint
                 && self.is_confirmed(it)
                 && it.certificate.as_ref().is_some_and(|it| {
                     let validity = it.validity();
                     validity.is_valid(now) && validity.not_after >= now.plus(STAYS_VALID)
                 })
-        })
+        });
+        let end = |it: &&Item| it.certificate.as_ref().map(|it| it.validity().not_after);
+        let last = others.max_by_key(end)?;
+        last.fingerprint.zip(last.id.clone())
     }
 
     fn is_confirmed(&self, item: &Item) -> bool {
@@ -336,7 +348,7 @@ pub(super) fn next_to_go(items: &[Item], inputs: &Inputs<'_>) -> Option<Action> 
         let end = it.certificate.as_ref().map(|it| it.validity().not_after);
         (!retirement.again, !retirement.ordered, end, it.fingerprint)
     })?;
-    let old = Old::of(item, items, inputs, false)?;
+    let old = Old::of(item, items, inputs)?;
     Some(Action::Retire {
         certificate: old.certificate.clone(),
         id: item.id.clone()?,
@@ -344,5 +356,6 @@ pub(super) fn next_to_go(items: &[Item], inputs: &Inputs<'_>) -> Option<Action> 
         ordered: retirement.ordered,
         again: retirement.again,
         grounds: old.grounds(retirement),
+        stays: old.stays()?,
     })
 }

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Certificate, CertificateId, Fingerprint, Look, Moment, Row, Timestamp};
+use crate::domain::{
+    Certificate, CertificateId, Clocks, Fingerprint, Look, Moment, Row, Skew, Timestamp,
+};
 use crate::plan::admission::Admission;
 use crate::plan::book::{Belief, Book, InSource, Order, Standing};
 use crate::plan::decide::decide_wanted;
@@ -35,10 +37,17 @@ pub struct Inputs<'a> {
     pub book: &'a Book,
     /// What the configuration demands.
     pub policy: &'a Policy,
-    /// Whether SendGrid's clock and ours disagree too much for an end to be believed.
-    pub is_skewed: bool,
+    /// How far SendGrid's clock and ours disagree.
+    pub skew: Skew,
     /// Now.
     pub now: &'a Moment,
+}
+
+impl Inputs<'_> {
+    /// What the clocks say now.
+    pub(super) const fn clocks(&self) -> Clocks {
+        self.skew.at(self.now.wall)
+    }
 }
 
 /// What to do, and how everything stands.
@@ -75,6 +84,8 @@ pub struct Item {
     pub is_listed: bool,
     /// What is to become of it, if it is an old one of ours.
     pub retirement: Option<Retirement>,
+    /// From when on it counts as undelivered, if it was sent and is not listed yet.
+    pub undelivered_from: Option<Timestamp>,
 }
 
 /// One change at SendGrid.
@@ -112,6 +123,8 @@ pub enum Action {
         again: bool,
         /// Why that is allowed.
         grounds: Grounds,
+        /// The one that stays, and its row, which is read back by its id last.
+        stays: (Fingerprint, CertificateId),
     },
 }
 
@@ -154,7 +167,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     decide_wanted(&mut items, &sides);
     hold_surplus(&mut items, &sides);
     spend_key_budget(&mut items, inputs);
-    drop_quiet_tombstones(&mut items, inputs.now.wall);
+    drop_quiet_tombstones(&mut items, inputs.clocks());
     judge_old(&mut items, inputs);
     items.sort_by_key(|it| {
         let end = it
@@ -170,10 +183,13 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     };
     let outlook = Outlook::of(&items, inputs);
     let waits = items.iter().filter_map(|it| it.why.until());
+    let windows = inputs.book.beliefs.values();
+    let windows = windows.filter_map(|it| it.window_ends(&inputs.policy.delivery, inputs.now));
     let turns = items.iter().filter_map(|it| next_turn(it, inputs.now.wall));
     let retirements = items.iter().filter_map(|it| it.retirement.as_ref());
     let retirements = retirements.filter_map(|it| it.next_look(inputs.now.wall));
     let due = waits
+        .chain(windows)
         .chain(turns)
         .chain(retirements)
         .chain(outlook.next_turn(inputs))
@@ -204,18 +220,21 @@ impl Sides<'_> {
             .cloned();
         let is_over = certificate
             .as_ref()
-            .is_some_and(|it| it.validity().is_over(self.inputs.now.wall));
+            .is_some_and(|it| it.validity().is_over(self.inputs.clocks()));
         if is_over && ids.is_empty() && wanted.is_none() {
             return None; // over, and in neither place: a matter of history
         }
         let file = match (wanted, belief.map(|it| &it.source)) {
-            _ if is_over && !self.inputs.is_skewed => InFile::Over,
+            _ if is_over => InFile::Over,
             (Some(_), _) => InFile::Accepted,
             (None, Some(InSource::Present { .. })) => InFile::Refused,
             (None, _) => InFile::None,
         };
         let listed = self.listed(belief, &ids);
-        let believed = belief.map_or(Believed::Unknown, |it| believed(it, listed));
+        let book = self.inputs.book;
+        let believed = belief.map_or(Believed::Unknown, |it| {
+            believed(fingerprint, it, listed, book)
+        });
         let state = cell(file, listed, believed).state?;
         let id = self
             .keeper(fingerprint)
@@ -225,7 +244,22 @@ impl Sides<'_> {
             InSource::Present { since, .. } => Some(since.wall),
             _ => None,
         });
-        let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief, is_over);
+        let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief);
+        let lets_in = matches!(
+            state,
+            State::Trusted
+                | State::Ahead
+                | State::Found
+                | State::Unmanaged
+                | State::Inherited
+                | State::Acknowledged
+        );
+        let is_denied = certificate.as_ref().is_some_and(|it| self.is_denied(it));
+        let (state, why) = if lets_in && is_denied {
+            (State::Unmanaged, Why::DeniedAndListed)
+        } else {
+            (state, why)
+        };
         let paths = wanted.map(|it| it.paths.clone()).unwrap_or_default();
         let is_listed = !ids.is_empty();
         Some(Item {
@@ -238,16 +272,20 @@ impl Sides<'_> {
             since,
             is_listed,
             retirement: None,
+            undelivered_from: belief.and_then(|it| it.undelivered_from(self.inputs.now)),
         })
     }
 
-    /// What is done in this pass: everything that adds, or one retirement.
+    /// What is done in this pass: one retirement that nothing stands in the way of, or everything that adds.
     fn actions(&self, items: &[Item]) -> Vec<Action> {
-        let mut actions = uploads(items);
-        actions.extend(self.enablings(items));
-        if actions.is_empty() {
-            actions.extend(next_to_go(items, self.inputs));
+        let enablings = self.enablings(items);
+        if enablings.is_empty()
+            && let Some(retirement) = next_to_go(items, self.inputs)
+        {
+            return vec![retirement];
         }
+        let mut actions = uploads(items);
+        actions.extend(enablings);
         actions
     }
 
@@ -270,16 +308,16 @@ impl Sides<'_> {
                 _ if is_adopted => Evidence::Order,
                 (_, Some(it)) if it.again && it.blocks.contains(&Block::Last) => {
                     // What a person ordered is undone only if nobody could log in otherwise.
-                    if it.ordered && inputs.book.has_valid_beside(fingerprint, inputs.now) {
+                    if it.ordered && inputs.book.has_valid_beside(fingerprint, inputs.clocks()) {
                         return None;
                     }
                     Evidence::Last
                 }
                 _ => return None,
             };
-            let key = item.certificate.as_ref()?.key_id();
-            let is_removed = self.removed_keys.contains_key(&key) && evidence != Evidence::Order;
-            if self.denied_keys.contains(&key) || is_removed {
+            let certificate = item.certificate.as_ref()?;
+            let is_removed = self.removed_keys.contains_key(&certificate.key_id());
+            if self.is_denied(certificate) || (is_removed && evidence != Evidence::Order) {
                 return None;
             }
             Some(Action::Enable {

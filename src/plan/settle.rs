@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::text::{count, span};
-use crate::domain::{CertificateId, Fingerprint, Moment, Row};
-use crate::plan::book::{Belief, Book, Intent, Standing};
+use crate::domain::{CertificateId, Clocks, Fingerprint, Moment, Row, Skew, Timestamp};
+use crate::plan::book::{Belief, Book, Intent, PostAnswer, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::listing::Listing;
 use crate::plan::policy::DeliveryPolicy;
@@ -29,19 +29,46 @@ pub enum ReadBack {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unreachable;
 
-/// How long after the `posts`-th POST that may have arrived the next one may be made: `settle`, then 15 minutes, one
-/// hour, six hours.
-pub fn settle_window(posts: u32, delivery: &DeliveryPolicy) -> Duration {
-    const LATER: [u64; 3] = [15 * 60, 3600, 6 * 3600];
-    let step = match posts {
-        0 | 1 => None,
-        2 => LATER.first(),
-        3 => LATER.get(1),
-        _ => LATER.last(),
+/// POSTs without an answer after which only an operator has another one made: rows that nobody sees may pile up.
+const MOST_UNANSWERED: u32 = 100;
+
+/// POSTs answered by a 2xx, and not listed, after which only an operator has another one made.
+const MOST_ACCEPTED: u32 = 3;
+
+/// How long after its first POST a certificate that is not listed counts as undelivered.
+const UNDELIVERED_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// How long after this POST the next one may be made; none: not before an operator types `sync`.
+///
+/// The first window is `settle`, as after a `sync` or a 400. A later one is a multiple of it: up to five times after an
+/// answered error, which is all that SendGrid will do about it; up to twenty times after silence, or a 2xx that no list
+/// shows, as what is under way may still arrive.
+pub fn settle_window(
+    belief: &Belief,
+    intent: &Intent,
+    delivery: &DeliveryPolicy,
+) -> Option<Duration> {
+    if intent.is_hurried || intent.answer == PostAnswer::Refused {
+        return Some(delivery.settle);
+    }
+    let attempts = belief.attempts.as_ref();
+    let unanswered = attempts.map_or(0, |it| it.unanswered);
+    let accepted = attempts.map_or(0, |it| it.accepted);
+    let is_forgotten = intent.answer == PostAnswer::Accepted && accepted >= MOST_ACCEPTED;
+    if is_forgotten || unanswered >= MOST_UNANSWERED {
+        return None;
+    }
+    let is_error = intent.answer == PostAnswer::Error;
+    let windows = match belief.posts {
+        0 | 1 => 1,
+        2 if is_error => 2,
+        3 if is_error => 4,
+        _ if is_error => 5,
+        2 => 5,
+        3 => 10,
+        _ => 20,
     };
-    step.map_or(delivery.settle, |it| {
-        delivery.settle.max(Duration::from_secs(*it))
-    })
+    Some(delivery.settle * windows)
 }
 
 /// Takes a book up whose last request has no outcome in it, because its process died, or could not note it. It may have
@@ -54,11 +81,11 @@ pub fn resume(book: &mut Book, delivery: &DeliveryPolicy, now: &Moment) {
     let is_patching = book.patched_at.is_some();
     let mut may_be_late = false;
     for belief in book.beliefs.values_mut() {
-        let window = settle_window(belief.posts, delivery);
+        let window = belief.settle_window(delivery);
         match &mut belief.standing {
             Standing::Intent(intent) => {
-                let left = window.saturating_sub(now.elapsed_since(&intent.at));
-                if left < delivery.settle {
+                let elapsed = now.elapsed_since(&intent.at);
+                if window.is_some_and(|it| it.saturating_sub(elapsed) < delivery.settle) {
                     intent.at = now.clone();
                 }
             }
@@ -117,13 +144,59 @@ pub fn suspects(
     missing.chain(undead).collect()
 }
 
-/// Whether an intent's window is over and, with the list at hand, two lists lacked it.
-fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Moment) -> bool {
-    intent.lists >= 1 && now.elapsed_since(&intent.at) >= settle_window(belief.posts, delivery)
+impl Belief {
+    /// How long after its POST the next one may be made; none if it has none under way, or only an operator may.
+    pub(in crate::plan) fn settle_window(&self, delivery: &DeliveryPolicy) -> Option<Duration> {
+        match &self.standing {
+            Standing::Intent(intent) => settle_window(self, intent, delivery),
+            _ => None,
+        }
+    }
 }
 
-/// Settles the book by a complete list: what arrived, what is gone, what is new. `is_skewed`: SendGrid's clock and ours
-/// disagree too much for an end to be believed.
+impl Belief {
+    /// When the window of its POST ends, if that is still to come.
+    pub(in crate::plan) fn window_ends(
+        &self,
+        delivery: &DeliveryPolicy,
+        now: &Moment,
+    ) -> Option<Timestamp> {
+        let Standing::Intent(intent) = &self.standing else {
+            return None;
+        };
+        let window = settle_window(self, intent, delivery)?;
+        Some(now.when_elapsed(&intent.at, window)).filter(|it| *it > now.wall)
+    }
+
+    /// From when on it counts as undelivered: 15 minutes after its first POST, or as soon as a second one failed. None
+    /// while it is listed, was never sent, or SendGrid refused it.
+    pub(in crate::plan) fn undelivered_from(&self, now: &Moment) -> Option<Timestamp> {
+        let attempts = self.attempts.as_ref()?;
+        if self.rejection.is_some() {
+            return None;
+        }
+        let is_open = match &self.standing {
+            Standing::Intent(it) => it.answer == PostAnswer::Accepted && it.lists == 0,
+            _ => false,
+        };
+        let has_failed_twice = attempts.posts > 2 || (attempts.posts == 2 && !is_open);
+        let wait = if has_failed_twice {
+            Duration::ZERO
+        } else {
+            UNDELIVERED_AFTER
+        };
+        Some(now.when_elapsed(&attempts.first, wait))
+    }
+}
+
+/// Whether an intent's window is over and, with the list at hand, two lists lacked it.
+fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Moment) -> bool {
+    let window = settle_window(belief, intent, delivery);
+    intent.lists >= 1 && window.is_some_and(|it| now.elapsed_since(&intent.at) >= it)
+}
+
+/// Settles the book by a complete list: what arrived, what is gone, what is new. `skew`: how far SendGrid's
+/// clock and ours disagree.
 ///
 /// # Errors
 /// [`Unreachable`], and the book is as it was.
@@ -132,7 +205,7 @@ pub fn settle(
     rows: &[Row],
     reads: &BTreeMap<CertificateId, ReadBack>,
     delivery: &DeliveryPolicy,
-    is_skewed: bool,
+    skew: Skew,
     now: &Moment,
 ) -> Result<Vec<Entry>, Unreachable> {
     let listing = Listing::new(rows);
@@ -142,13 +215,14 @@ pub fn settle(
     let is_strange = is_strange(book, &listing);
     let is_doubted = doubted_until(book, &listing, delivery, now).is_some();
     let is_first_list = book.first_list.is_none();
+    let clocks = skew.at(now.wall);
     let view = View {
         listing: &listing,
         reads,
         delivery,
         is_first_list,
         is_echo_possible: may_echo(book, delivery, now),
-        is_skewed,
+        clocks,
         now,
     };
     let mut after = book.clone();
@@ -157,17 +231,37 @@ pub fn settle(
         .beliefs
         .iter()
         .filter(|(fingerprint, it)| {
-            counts_as_trust(it, is_skewed, now) && !listing.ids(**fingerprint).is_empty()
+            counts_as_trust(it, clocks) && !listing.ids(**fingerprint).is_empty()
         })
         .map(|(fingerprint, _)| *fingerprint)
         .collect();
 
     let counts = |it: &Belief| !(is_doubted && matches!(it.standing, Standing::Intent(_)));
+    let mut gone = Vec::new();
     for (fingerprint, belief) in after.beliefs.iter_mut().filter(|(_, it)| counts(it)) {
+        let before = belief.standing.clone();
         let only_trust =
-            counts_as_trust(belief, is_skewed, now) && trusted.iter().all(|it| it == fingerprint);
+            counts_as_trust(belief, clocks) && trusted.iter().all(|it| it == fingerprint);
         let entry = view.settle_one(*fingerprint, belief, only_trust, &book.unreadable);
         entries.extend(entry);
+        if view.is_to_be_remembered(&before, belief) {
+            gone.extend(belief.key_id().map(|key| (*fingerprint, key)));
+        }
+    }
+    for (fingerprint, key) in gone {
+        after.remember_gone(fingerprint, key, now);
+    }
+    let is_back = |it: &Belief| {
+        let is_away = matches!(
+            it.standing,
+            Standing::Retired { .. } | Standing::Deleting(_)
+        );
+        !is_away
+    };
+    for fingerprint in listing.by_fingerprint.keys() {
+        if after.beliefs.get(fingerprint).is_none_or(is_back) {
+            after.gone.remove(fingerprint);
+        }
     }
     if !is_strange {
         entries.extend(view.meet_strangers(&mut after));
@@ -189,13 +283,13 @@ pub(super) fn may_echo(book: &Book, delivery: &DeliveryPolicy, now: &Moment) -> 
     last.is_some_and(|it| now.elapsed_since(it) < delivery.settle)
 }
 
-fn counts_as_trust(belief: &Belief, is_skewed: bool, now: &Moment) -> bool {
+fn counts_as_trust(belief: &Belief, now: Clocks) -> bool {
     let ours = matches!(belief.standing, Standing::Confirmed(_));
     let found = matches!(belief.standing, Standing::Foreign { .. }) && belief.is_wanted();
     let valid = belief
         .certificate
         .as_ref()
-        .is_some_and(|it| is_skewed || it.validity().is_valid(now.wall));
+        .is_some_and(|it| it.validity().is_valid(now));
     (ours || found) && valid
 }
 
@@ -206,7 +300,7 @@ struct View<'a> {
     delivery: &'a DeliveryPolicy,
     is_first_list: bool,
     is_echo_possible: bool,
-    is_skewed: bool,
+    clocks: Clocks,
     now: &'a Moment,
 }
 
@@ -241,8 +335,15 @@ impl View<'_> {
         let first_id = ids.iter().find_map(|it| *it).cloned();
         let under = |id: &CertificateId| ids.contains(&Some(id));
         match standing {
+            // Who put it there nobody knows: the 400 lied, or meant that it was there already.
+            Standing::Intent(Intent {
+                answer: PostAnswer::Refused,
+                ..
+            }) => self.found(fingerprint, belief, first_id),
             Standing::Intent(intent) => {
                 let Some(id) = intent.id.clone().filter(|it| under(it)).or(first_id) else {
+                    belief.attempts = None;
+                    belief.rejection = None;
                     belief.standing = Standing::Foreign {
                         id: None,
                         inherited: false,
@@ -287,20 +388,35 @@ impl View<'_> {
             | Standing::Deleting(_)
             | Standing::Seen
             | Standing::Retired { .. }
-            | Standing::Removed { .. } => {
-                belief.posts = 0;
-                belief.trusted_for = None;
-                belief.rejection = None;
-                let id = first_id
-                    .as_ref()
-                    .map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
-                belief.standing = Standing::Foreign {
-                    id: first_id,
-                    inherited: self.is_first_list,
-                };
-                entry(What::Found, format!("listed, not by us, {id}"))
-            }
+            | Standing::Removed { .. } => self.found(fingerprint, belief, first_id),
         }
+    }
+
+    /// It is listed, and not by us as far as is known.
+    fn found(
+        &self,
+        fingerprint: Fingerprint,
+        belief: &mut Belief,
+        id: Option<CertificateId>,
+    ) -> Option<Entry> {
+        belief.posts = 0;
+        belief.attempts = None;
+        belief.trusted_for = None;
+        belief.rejection = None;
+        let told = id
+            .as_ref()
+            .map_or_else(|| "no id".to_owned(), |it| format!("id {it}"));
+        belief.standing = Standing::Foreign {
+            id,
+            inherited: self.is_first_list,
+        };
+        let detail = format!("listed, not by us, {told}");
+        Some(Entry::new(
+            self.now.wall,
+            What::Found,
+            Some(fingerprint),
+            detail,
+        ))
     }
 
     /// Rows that no belief knows.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::domain::{
     Certificate, CertificateId, Fingerprint, Look, PublicKeyId, Row, RowContent, Timestamp,
 };
-use crate::plan::book::{Belief, Order, Standing, Word};
+use crate::plan::book::{Belief, Book, Order, Standing, Word};
 use crate::plan::listing::Listing;
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::settle::elsewhere::doubted_until;
@@ -39,16 +39,9 @@ impl<'a> Sides<'a> {
         let denied_keys = beliefs()
             .filter(|(_, it)| it.word == Some(Word::Denied))
             .filter_map(|(_, it)| it.key_id());
-        let is_removed = |it: &Belief| {
-            let by_order = matches!(it.standing, Standing::Retired { ordered: true });
-            it.is_tombstone() || (by_order && it.is_wanted())
-        };
-        let removed = beliefs().filter(|(_, it)| is_removed(it));
         Self {
             denied_keys: denied_keys.collect(),
-            removed_keys: removed
-                .filter_map(|(fingerprint, it)| Some((it.key_id()?, *fingerprint)))
-                .collect(),
+            removed_keys: inputs.book.removed_keys(),
             wanted: wanted(inputs),
             elsewhere_until: doubted_until(
                 inputs.book,
@@ -108,6 +101,12 @@ impl<'a> Sides<'a> {
         }
     }
 
+    /// Whether an operator said never to it, or to its key.
+    pub(super) fn is_denied(&self, certificate: &Certificate) -> bool {
+        let belief = self.inputs.book.beliefs.get(&certificate.fingerprint());
+        belief.is_some_and(Belief::is_denied) || self.denied_keys.contains(&certificate.key_id())
+    }
+
     /// Rows that are things of their own: unreadable ones, and the surplus of certificates listed more than once.
     pub(super) fn odd_rows(&self) -> Vec<Item> {
         let item = |row: &Row, state, why| Item {
@@ -120,6 +119,7 @@ impl<'a> Sides<'a> {
             since: None,
             is_listed: true,
             retirement: None,
+            undelivered_from: None,
         };
         let mut kept = BTreeSet::new();
         let known: BTreeSet<&CertificateId> = self
@@ -206,24 +206,29 @@ fn is_foreign(belief: Option<&Belief>) -> bool {
 
 /// The ledger's side of the table. A person's deny speaks where nothing was sent, and answers a removal. What was listed
 /// by others and cannot be read any more is still there: it is no more sent than if it were ours.
-pub(super) fn believed(belief: &Belief, listed: Listed) -> Believed {
-    match (&belief.standing, belief.word) {
-        (Standing::Intent(_), _) => Believed::Intent,
-        (Standing::Confirmed(_), _) => Believed::Confirmed,
-        (Standing::Disabled { .. }, _) => Believed::Disabled,
-        (Standing::Deleting(_), _) => Believed::Deleting,
+pub(super) fn believed(
+    fingerprint: Fingerprint,
+    belief: &Belief,
+    listed: Listed,
+    book: &Book,
+) -> Believed {
+    let is_gone = belief.is_wanted() && book.gone.contains_key(&fingerprint);
+    match &belief.standing {
+        Standing::Intent(_) => Believed::Intent,
+        Standing::Confirmed(_) => Believed::Confirmed,
+        Standing::Disabled { .. } => Believed::Disabled,
+        Standing::Deleting(_) => Believed::Deleting,
         _ if belief.order == Some(Order::Restore) && belief.is_away() => Believed::Unknown,
-        (_, Some(Word::Denied)) => Believed::Denied,
-        (Standing::Removed { .. }, _) => Believed::Removed,
-        (Standing::Retired { ordered: true }, _) if belief.is_wanted() => Believed::Removed,
-        (Standing::Foreign { .. }, _)
+        _ if belief.is_denied() => Believed::Denied,
+        Standing::Removed { .. } => Believed::Removed,
+        Standing::Retired { ordered: true } if belief.is_wanted() => Believed::Removed,
+        Standing::Seen | Standing::Retired { .. } if is_gone => Believed::Removed,
+        Standing::Foreign { .. }
             if listed == Listed::Undecodable
                 || (belief.missing.is_some() && belief.is_wanted()) =>
         {
             Believed::Confirmed
         }
-        (Standing::Seen | Standing::Foreign { .. } | Standing::Retired { .. }, _) => {
-            Believed::Unknown
-        }
+        Standing::Seen | Standing::Foreign { .. } | Standing::Retired { .. } => Believed::Unknown,
     }
 }

@@ -41,6 +41,9 @@ pub fn note_source(
                 entries.push(entry.by(owner(file)));
             }
             if !matches!(belief.source, InSource::Present { .. }) {
+                if belief.standing == Standing::Seen {
+                    belief.attempts = None; // what became of it before its file went is another story
+                }
                 belief.source = InSource::Present {
                     since: now.clone(),
                     credit: Credit::begin(now),

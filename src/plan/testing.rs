@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::domain::{
     BootId, Certificate, CertificateId, CertificateParts, FileVerdict, Fingerprint, KeyAlgorithm,
-    Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Timestamp, Validity,
+    Look, LookedFile, Moment, Reason, Refusal, Row, RowContent, SignatureHash, Skew, Timestamp,
+    Validity,
 };
 use crate::plan::admission::issuers;
 use crate::plan::book::{Belief, Book, PostOutcome, WriteOutcome};
@@ -98,6 +99,14 @@ fn made(
     })
 }
 
+/// A POST that nobody answered.
+pub(crate) fn no_answer() -> PostOutcome {
+    PostOutcome::Unknown {
+        why: "no answer".to_owned(),
+        is_answered: false,
+    }
+}
+
 fn alice() -> Author {
     Author {
         name: "alice".to_owned(),
@@ -115,6 +124,12 @@ pub(crate) enum Fate {
     AnswerLost,
     /// Not stored, and nobody says so.
     RequestLost,
+    /// Not stored, and answered by a 500.
+    ServerError,
+    /// Not stored, and answered by a 2xx.
+    Forgotten,
+    /// Stored, and answered by a 400.
+    RefusedInVain,
     /// 400; to a PATCH or DELETE, 403.
     Refused,
     /// Certainly not carried out, for no fault of the certificate's.
@@ -126,7 +141,7 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) files: BTreeMap<String, FileVerdict>,
     pub(crate) source_up: bool,
-    pub(crate) is_skewed: bool,
+    pub(crate) skew: Skew,
     pub(crate) rows: Vec<Row>,
     pub(crate) disabled: BTreeSet<CertificateId>,
     pub(crate) book: Book,
@@ -174,7 +189,7 @@ impl World {
             policy,
             files: BTreeMap::new(),
             source_up: true,
-            is_skewed: false,
+            skew: Skew::None,
             rows: Vec::new(),
             disabled: BTreeSet::new(),
             book: Book::default(),
@@ -184,6 +199,11 @@ impl World {
             history: Vec::new(),
             next_id: 66_138_975,
         }
+    }
+
+    /// SendGrid's clock and ours are an hour apart.
+    pub(crate) const fn doubt_the_clock(&mut self) {
+        self.skew = Skew::Secs(3_600);
     }
 
     pub(crate) fn file(&mut self, name: &str, certificates: &[&Certificate]) {
@@ -287,7 +307,7 @@ impl World {
             rows,
             book,
             policy,
-            is_skewed: self.is_skewed,
+            skew: self.skew,
             now: &self.now,
         })
     }
@@ -326,10 +346,10 @@ impl World {
             &self.rows,
             &reads,
             &delivery,
-            self.is_skewed,
+            self.skew,
             &self.now,
         )?);
-        self.book.tidy(&self.now, self.is_skewed);
+        self.book.tidy(&self.now, self.skew);
         Ok(())
     }
 
@@ -338,14 +358,7 @@ impl World {
         let (rows, delivery) = (&self.rows, &self.policy.delivery);
         let ids = suspects(&self.book, rows, delivery, &self.now);
         let reads = ids.into_iter().map(|it| (it, ReadBack::Unclear)).collect();
-        let settled = settle(
-            &mut self.book,
-            rows,
-            &reads,
-            delivery,
-            self.is_skewed,
-            &self.now,
-        );
+        let settled = settle(&mut self.book, rows, &reads, delivery, self.skew, &self.now);
         self.history.extend(settled.expect("reachable"));
     }
 
@@ -424,9 +437,21 @@ impl World {
             }
             Fate::AnswerLost => {
                 self.row(certificate);
-                PostOutcome::Unknown("no answer".to_owned())
+                no_answer()
             }
-            Fate::RequestLost => PostOutcome::Unknown("no answer".to_owned()),
+            Fate::RequestLost => no_answer(),
+            Fate::ServerError => PostOutcome::Unknown {
+                why: "500".to_owned(),
+                is_answered: true,
+            },
+            Fate::Forgotten => PostOutcome::Answered {
+                id: None,
+                took: Duration::from_millis(1),
+            },
+            Fate::RefusedInVain => {
+                self.row(certificate);
+                PostOutcome::Rejected("400".to_owned())
+            }
             Fate::Refused => PostOutcome::Rejected("400".to_owned()),
             Fate::NotDone => PostOutcome::NotStored("no connection".to_owned()),
         }
@@ -444,8 +469,10 @@ impl World {
                 change(self);
                 WriteOutcome::Unknown("no answer".to_owned())
             }
-            Fate::RequestLost => WriteOutcome::Unknown("no answer".to_owned()),
-            Fate::Refused => WriteOutcome::NotDone {
+            Fate::RequestLost | Fate::ServerError | Fate::Forgotten => {
+                WriteOutcome::Unknown("no answer".to_owned())
+            }
+            Fate::Refused | Fate::RefusedInVain => WriteOutcome::NotDone {
                 why: "403".to_owned(),
                 is_forbidden: true,
             },
@@ -473,13 +500,13 @@ impl World {
         certificate: &Certificate,
     ) -> Result<(), decision::Refusal> {
         let fingerprint = certificate.fingerprint();
-        let is_skewed = self.is_skewed;
+        let skew = self.skew;
         let entries = decide(
             &mut self.book,
             fingerprint,
             decision,
             &alice(),
-            is_skewed,
+            skew,
             &self.now,
         )?;
         self.history.extend(entries);

@@ -82,7 +82,9 @@ pub fn trust(
         _ if policy.pins.contains(&certificate.fingerprint()) => {
             return Trust::Enough(Evidence::Pin);
         }
-        Some((_, Some(Word::Approved))) => return Trust::Enough(Evidence::Approval),
+        Some((_, Some(Word::Approved | Word::ApprovedKey))) => {
+            return Trust::Enough(Evidence::Approval);
+        }
         _ => {}
     }
     match policy.require {

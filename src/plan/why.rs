@@ -28,6 +28,11 @@ pub enum Why {
         /// When the list is asked again.
         until: Timestamp,
     },
+    /// It was sent too often without showing up: only an operator has it sent again.
+    GivenUp {
+        /// When it was sent last.
+        sent: Timestamp,
+    },
     /// It should be listed, and one list lacked it.
     Missing {
         /// The first such list.
@@ -101,6 +106,8 @@ pub enum Why {
     DeniedByPerson(Fingerprint),
     /// A person said never to its key.
     DeniedKey,
+    /// An operator said never to it or its key, and SendGrid lists it all the same.
+    DeniedAndListed,
     /// Its last second has passed.
     Over,
     /// A newer one is trusted, and its file is gone.
@@ -178,6 +185,11 @@ impl fmt::Display for Why {
                 sent.hour_minute(),
                 until.hour_minute()
             ),
+            Self::GivenUp { sent } => write!(
+                f,
+                "sent again and again, last at {} UTC, and never listed; `sync` sends it once more",
+                sent.minute()
+            ),
             Self::Missing { since, until } => write!(
                 f,
                 "not in SendGrid's list at {} UTC; asked again at {} UTC before anything is concluded",
@@ -194,7 +206,7 @@ impl fmt::Display for Why {
             Self::Rejected { until } => {
                 write!(
                     f,
-                    "SendGrid answered 400; sent again at {until}, on `sync`, or when its file changes"
+                    "SendGrid answered 400; sent again at {until}, or on `sync`"
                 )
             }
             Self::Backoff { until } => write!(f, "the account may ask again at {until}"),
@@ -249,6 +261,9 @@ impl fmt::Display for Why {
             Self::Unseen => f.write_str("decided about, never seen"),
             Self::DeniedByPerson(_) => f.write_str("a person said never"),
             Self::DeniedKey => f.write_str("a person said never to its key"),
+            Self::DeniedAndListed => {
+                f.write_str("denied, and at SendGrid all the same: its key may sign in")
+            }
             Self::Over => f.write_str("its last second has passed"),
             Self::Successor(newer) => write!(f, "its file is gone and {} goes on", newer.brief()),
             Self::DisabledByUs => f.write_str("disabled by us"),

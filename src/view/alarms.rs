@@ -70,6 +70,8 @@ reasons! {
     Tls = "tls",
     /// Not compared with SendGrid for too long.
     NotCompared = "not_compared",
+    /// A certificate was sent and does not arrive.
+    Undelivered = "undelivered",
     /// A new key waits for an approval or a pin.
     Approval = "approval",
     /// Too many new keys in a day, or too many certificates.
@@ -117,6 +119,7 @@ impl AlarmReason {
             | Self::ApiKey
             | Self::Tls
             | Self::NotCompared
+            | Self::Undelivered
             | Self::Approval
             | Self::KeyBudget
             | Self::Rejected

@@ -30,10 +30,10 @@ pub fn ask_text(asked: &Asked<'_>, terminal: Terminal) -> String {
     let Asked { name, account, .. } = asked;
     let key = format!("trust this key to sign in as any user of SendGrid account {account}?");
     page.line(&match asked.decision {
-        Decision::Approve => format!("{name}: {key}"),
+        Decision::Approve | Decision::ApproveKey => format!("{name}: {key}"),
         Decision::Adopt => format!("{name}: make this certificate ours, and {key}"),
         Decision::Restore => format!("{name}: bring this certificate back, and {key}"),
-        Decision::Deny => {
+        Decision::Deny | Decision::DenyKey => {
             format!("{name}: never let this certificate in, nor another one with its key?")
         }
         Decision::Acknowledge => {
@@ -111,10 +111,10 @@ fn notes(asked: &Asked<'_>) -> Vec<String> {
             vec!["It is enabled at SendGrid again.".to_owned()]
         }
         Decision::Restore => vec!["It is uploaded again, as the ledger has it.".to_owned()],
-        Decision::Deny if asked.belief.is_some_and(Belief::is_listed) => {
+        Decision::Deny | Decision::DenyKey if asked.belief.is_some_and(Belief::is_listed) => {
             vec!["It is at SendGrid, and stays there until it is retired or deleted.".to_owned()]
         }
-        Decision::Approve | Decision::Deny => Vec::new(),
+        Decision::Approve | Decision::ApproveKey | Decision::Deny | Decision::DenyKey => Vec::new(),
         Decision::Acknowledge => {
             vec!["It did not come from here: whoever has its key can sign in.".to_owned()]
         }
@@ -137,8 +137,8 @@ fn notes(asked: &Asked<'_>) -> Vec<String> {
 /// What was decided before.
 fn decided(belief: Option<&Belief>) -> Vec<String> {
     let word = belief.and_then(|it| it.word).map(|it| match it {
-        Word::Approved => "approved",
-        Word::Denied => "denied",
+        Word::Approved | Word::ApprovedKey => "approved",
+        Word::Denied | Word::DeniedAlone => "denied",
         Word::Acknowledged => "acknowledged",
     });
     let order = belief.and_then(|it| it.order).map(|it| match it {

@@ -2,8 +2,8 @@
 
 use crate::domain::text::span;
 use crate::domain::{Fingerprint, IntegrationName, Timestamp};
-use crate::plan::book::{Belief, Book, Standing, Write};
-use crate::plan::decision::{Decision, Refusal};
+use crate::plan::book::{Belief, Book, Standing, Word, Write};
+use crate::plan::decision::{Decision, Refusal, key_holder};
 use crate::plan::policy::Mode;
 use crate::plan::retire::{Block, How};
 use crate::plan::rollover::{Item, Plan};
@@ -150,8 +150,10 @@ pub fn taken_text(taken: &Taken<'_>, terminal: Terminal) -> Rendered {
 impl Taken<'_> {
     fn came(&self) -> Came {
         match self.decision {
-            Decision::Approve | Decision::Adopt | Decision::Restore => self.came_in(),
-            Decision::Deny => self.came_to_nothing(),
+            Decision::Approve | Decision::ApproveKey | Decision::Adopt | Decision::Restore => {
+                self.came_in()
+            }
+            Decision::Deny | Decision::DenyKey => self.came_to_nothing(),
             Decision::Acknowledge => Came::new(
                 Mark::Fine,
                 "It stays at SendGrid, and no more is said of it.",
@@ -214,13 +216,29 @@ impl Taken<'_> {
         }
     }
 
+    /// What a denial came to; of a key that another certificate in use has, what denies that too.
     fn came_to_nothing(&self) -> Came {
+        let mut came = self.came_to_less();
+        let is_alone = self
+            .belief()
+            .is_some_and(|it| it.word == Some(Word::DeniedAlone));
+        if let Some(other) = key_holder(self.book, self.fingerprint).filter(|_| is_alone) {
+            let (short, other) = (self.fingerprint.short(), other.short());
+            came.mark = Mark::NeedsYou;
+            came.text.push_str(&format!(
+                " Its key is that of {other}, which stays trusted; `sso-certd deny {short} --key` denies that as well."
+            ));
+        }
+        came
+    }
+
+    fn came_to_less(&self) -> Came {
         let short = self.fingerprint.short();
         match self.standing() {
             Some(Standing::Confirmed(_)) => Came::new(
                 Mark::NeedsYou,
                 format!(
-                    "It stays at SendGrid, and its key signs in, until `sso-certd retire {short}`."
+                    "It stays at SendGrid, and its key signs in, until `sso-certd retire {short} --delete`."
                 ),
             ),
             Some(Standing::Foreign { .. }) => Came::new(
@@ -234,6 +252,12 @@ impl Taken<'_> {
                 Mark::NeedsYou,
                 "What became of an earlier upload is not known yet; `sso-certd status` will tell.",
             ),
+            _ if self
+                .belief()
+                .is_some_and(|it| it.word == Some(Word::DeniedAlone)) =>
+            {
+                Came::new(Mark::Fine, "It is not uploaded.")
+            }
             _ => Came::new(
                 Mark::Fine,
                 "It is not uploaded, and neither is another one with its key.",
@@ -371,8 +395,8 @@ pub fn paused_text(paused: &Paused<'_>, terminal: Terminal) -> Rendered {
 /// `approved`
 const fn done(decision: Decision) -> &'static str {
     match decision {
-        Decision::Approve => "approved",
-        Decision::Deny => "denied",
+        Decision::Approve | Decision::ApproveKey => "approved",
+        Decision::Deny | Decision::DenyKey => "denied",
         Decision::Acknowledge => "acknowledged",
         Decision::Adopt => "adopted",
         Decision::Restore => "restored",
@@ -604,7 +628,7 @@ mod tests {
         ];
         let all: Vec<String> = all.into_iter().map(Case::told).collect();
         expect![[r#"
-            ! Denied by alice. It stays at SendGrid, and its key signs in, until `sso-certd retire faee618c2cd6e62b`.
+            ! Denied by alice. It stays at SendGrid, and its key signs in, until `sso-certd retire faee618c2cd6e62b --delete`.
             ! Denied by alice. It stays at SendGrid, and its key signs in, until somebody deletes it in SendGrid's own pages.
             ✓ Denied by alice. It is not uploaded, and neither is another one with its key.
             ✓ Acknowledged by alice. It stays at SendGrid, and no more is said of it.

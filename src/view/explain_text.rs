@@ -115,8 +115,8 @@ fn state(it: &Explained) -> &'static str {
                 word: Some(word), ..
             }),
         ) => match word {
-            Word::Approved => "approved",
-            Word::Denied => State::Denied.word(),
+            Word::Approved | Word::ApprovedKey => "approved",
+            Word::Denied | Word::DeniedAlone => State::Denied.word(),
             Word::Acknowledged => State::Acknowledged.word(),
         },
         (None, Some(it)) if it.hold.is_some() => State::Held.word(),

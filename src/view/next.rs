@@ -103,7 +103,7 @@ impl Next<'_> {
             let which = successor.fingerprint.as_ref().map(Fingerprint::brief);
             let which = which.unwrap_or_default();
             return match validity(successor) {
-                Some(it) if it.is_ahead(self.now) => {
+                Some(it) if it.is_ahead(self.outlook.skew.at(self.now)) => {
                     format!("{which} follows on {}", it.not_before.date())
                 }
                 _ => format!("may end, {which} goes on"),

@@ -393,7 +393,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::domain::{AccountName, IntegrationName, Look};
+    use crate::domain::{AccountName, CertificateId, IntegrationName, Look};
     use crate::plan::retire::{Block, Grounds};
     use crate::plan::rollover::Action;
     use crate::plan::trust::Evidence;
@@ -683,6 +683,10 @@ mod tests {
             grounds: Grounds::Over {
                 since: at("2026-11-01 00:00:00"),
             },
+            stays: (
+                item.fingerprint.unwrap(),
+                CertificateId::parse("66138976").unwrap(),
+            ),
         }
     }
 

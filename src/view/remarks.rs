@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::text::left;
-use crate::domain::{Certificate, Timestamp};
+use crate::domain::{Certificate, Clocks};
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
@@ -24,8 +24,8 @@ pub struct Warn {
 }
 
 /// How near its end is, and what it says of itself.
-pub(crate) fn remarks(certificate: &Certificate, warn: Warn, now: Timestamp) -> Vec<Noted> {
-    let validity = certificate.validity();
+pub(crate) fn remarks(certificate: &Certificate, warn: Warn, now: impl Into<Clocks>) -> Vec<Noted> {
+    let (validity, now) = (certificate.validity(), now.into());
     let rest = validity.left(now);
     let mut remarks = Vec::new();
     if !validity.is_over(now) && rest < warn.before {
@@ -48,7 +48,7 @@ pub(crate) fn remarks(certificate: &Certificate, warn: Warn, now: Timestamp) -> 
 }
 
 /// The remarks on what a file asks for or SendGrid trusts; none on what is over, denied, or counts for nothing.
-pub(crate) fn remarks_on(item: &Item, before: Duration, now: Timestamp) -> Vec<Noted> {
+pub(crate) fn remarks_on(item: &Item, before: Duration, now: impl Into<Clocks>) -> Vec<Noted> {
     let is_wanted = !item.paths.is_empty() || item.state.is_trust() || item.state == State::Ahead;
     let is_settled = matches!(
         item.state,

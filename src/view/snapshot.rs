@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    AccountName, Certificate, CertificateId, Fingerprint, IntegrationId, IntegrationName, Look,
-    SourceError, Timestamp,
+    AccountName, Certificate, CertificateId, Clocks, Fingerprint, IntegrationId, IntegrationName,
+    Look, Skew, SourceError, Timestamp,
 };
 use crate::plan::admission::Admission;
 use crate::plan::policy::{ExpiryPolicy, Mode};
@@ -178,10 +178,19 @@ pub struct AccountSnapshot {
     pub rate_reset: Option<Timestamp>,
     /// Our clock minus SendGrid's, in seconds.
     pub clock_skew: Option<f64>,
-    /// Whether our clock or SendGrid's is certainly wrong.
-    pub clock_is_doubted: bool,
+    /// Why a clock must be wrong, if one must.
+    pub clock: Option<ClockFault>,
     /// How many integrations it has in the configuration.
     pub integrations: usize,
+}
+
+/// Our clock and SendGrid's cannot both be right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockFault {
+    /// Since when, by our clock.
+    pub since: Timestamp,
+    /// How far they disagree.
+    pub skew: Skew,
 }
 
 /// Why SendGrid gives an account no answer, or none that helps.
@@ -198,10 +207,8 @@ pub struct AccountFailure {
 pub enum FailureKind {
     /// An answer with this status.
     Status(u16),
-    /// A certificate that is not accepted, or another end of the handshake.
+    /// A certificate that is not accepted for more than its dates, or another end of the handshake.
     Tls,
-    /// A certificate that is over or has not begun, by our clock.
-    TlsDates,
     /// Nothing, or nothing that can be read.
     NoAnswer,
 }
@@ -326,5 +333,14 @@ impl Snapshot {
             snapshot.orphans.clear();
         }
         Ok(snapshot)
+    }
+}
+
+impl IntegrationSnapshot {
+    /// What our clock and SendGrid's say when ours says `now`, by the last plan.
+    pub fn clocks(&self, now: Timestamp) -> Clocks {
+        self.plan
+            .as_ref()
+            .map_or_else(|| now.into(), |it| it.outlook.skew.at(now))
     }
 }

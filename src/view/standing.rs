@@ -1,6 +1,6 @@
 //! How each integration stands: its alarms, and what goes on by itself.
 
-use crate::domain::{Refusal, Timestamp};
+use crate::domain::{Clocks, Refusal, Timestamp};
 use crate::plan::book::Pause;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
@@ -110,7 +110,7 @@ pub(crate) fn pause(integration: &IntegrationSnapshot) -> Option<&Pause> {
 }
 
 /// Whether a certificate that counts is trusted at this instant.
-pub(crate) fn is_trusting(items: &[Item], now: Timestamp) -> bool {
+pub(crate) fn is_trusting(items: &[Item], now: impl Into<Clocks> + Copy) -> bool {
     items
         .iter()
         .filter(|it| it.state.is_trust() || it.state == State::Ahead)
@@ -118,7 +118,7 @@ pub(crate) fn is_trusting(items: &[Item], now: Timestamp) -> bool {
 }
 
 /// What SendGrid lists that does not count as trust and may let somebody in all the same.
-pub(crate) fn others(items: &[Item], now: Timestamp) -> Vec<&Item> {
+pub(crate) fn others(items: &[Item], now: impl Into<Clocks> + Copy) -> Vec<&Item> {
     let may_work = |item: &&Item| match item.state {
         State::Inherited | State::Acknowledged | State::Unmanaged | State::Superseded => {
             is_valid(item, now)
@@ -139,7 +139,7 @@ pub(crate) fn refusals(
     }
 }
 
-pub(crate) fn is_valid(item: &Item, now: Timestamp) -> bool {
+pub(crate) fn is_valid(item: &Item, now: impl Into<Clocks>) -> bool {
     item.certificate
         .as_ref()
         .is_some_and(|it| it.validity().is_valid(now))

@@ -209,6 +209,7 @@ fn certificates(it: &IntegrationSnapshot, now: Timestamp) -> Vec<CertificateJson
 fn certificate(item: &Item, next: &Next<'_>, warn: Duration, now: Timestamp) -> CertificateJson {
     let certificate = item.certificate.as_ref();
     let validity = certificate.map(crate::domain::Certificate::validity);
+    let clocks = next.outlook.skew.at(now);
     CertificateJson {
         fingerprint: item.fingerprint.map(|it| it.hex()),
         thumbprint: certificate.map(|it| it.thumbprint().to_string()),
@@ -225,9 +226,9 @@ fn certificate(item: &Item, next: &Next<'_>, warn: Duration, now: Timestamp) -> 
         key: certificate.map(|it| it.key().to_string()),
         not_before: validity.map(|it| it.not_before.to_string()),
         not_after: validity.map(|it| it.not_after.to_string()),
-        left_seconds: validity.map(|it| it.left(now).as_secs()),
+        left_seconds: validity.map(|it| it.left(clocks).as_secs()),
         listed: item.is_listed,
-        remarks: remarks_on(item, warn, now)
+        remarks: remarks_on(item, warn, clocks)
             .into_iter()
             .map(|Noted { code, text }| RemarkJson { code, text })
             .collect(),

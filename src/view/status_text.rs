@@ -228,13 +228,13 @@ fn rows(
                 Cell::from(name),
                 Cell::from(which(item)),
                 Cell::from(end.map_or_else(|| "–".to_owned(), Timestamp::date)),
-                Cell::from(end.map_or_else(|| "–".to_owned(), |it| left(it, now))),
+                Cell::from(end.map_or_else(|| "–".to_owned(), |end| left(end, it.clocks(now)))),
                 Cell::new(item.state.word(), tone(item.state)),
                 Cell::from(next.of(item)),
                 Cell::new(files, Tone::Dim),
             ],
         );
-        for Noted { text, .. } in remarks_on(item, it.expiry.warn, now) {
+        for Noted { text, .. } in remarks_on(item, it.expiry.warn, it.clocks(now)) {
             table.note(&format!("remark: {text}"));
         }
     }

@@ -59,7 +59,7 @@ impl Teller<'_> {
             .filter(goes)
             .min_by_key(|it| it.why.until().map_or(i64::MAX, Timestamp::as_millis));
         let wait = soonest.map_or_else(String::new, |item| self.wait(item));
-        let well = if is_trusting(items(it), self.now) {
+        let well = if is_trusting(items(it), it.clocks(self.now)) {
             "All well. "
         } else {
             ""
@@ -108,6 +108,9 @@ impl Teller<'_> {
                     when(until)
                 )
             }
+            Why::GivenUp { .. } => format!(
+                "waits: {which} was sent again and again and never listed; sso-certd sync sends it once more"
+            ),
             Why::Missing { until, .. } => format!(
                 "waits: one list lacked {which}; SendGrid is asked again {}",
                 when(until)

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 
 use crate::domain::{
     AccountName, BootId, Certificate, CertificateId, CertificateParts, FileVerdict, IntegrationId,
-    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash,
+    IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash, Skew,
     SourceError, Timestamp, Validity,
 };
 use crate::plan::admission::Admission;
@@ -131,6 +131,7 @@ pub(crate) fn item(state: State, certificate: &Certificate) -> Item {
         },
         since: in_source.then(|| at("2026-11-24 09:12:00")),
         is_listed,
+        undelivered_from: None,
         retirement: None,
     }
 }
@@ -158,7 +159,7 @@ pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
             rows: &[],
             book: &book,
             policy: &policy,
-            is_skewed: false,
+            skew: Skew::None,
             now: &now,
         },
     );
@@ -359,7 +360,7 @@ pub(crate) fn account(name: &str) -> AccountSnapshot {
         rate_remaining: Some(597),
         rate_reset: Some(at("2026-11-24 09:15:00")),
         clock_skew: Some(0.25),
-        clock_is_doubted: false,
+        clock: None,
         integrations: 1,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
 use crate::domain::text::count;
+use crate::domain::{Clocks, Timestamp};
 
 /// A point in time beside `now`: `09:12 UTC` on the same day, else with its date.
 pub(crate) fn clock(at: Timestamp, now: Timestamp) -> String {
@@ -43,12 +43,16 @@ pub(crate) fn roughly(duration: Duration) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), one, many)
 }
 
-/// How long from `now` to an end, for a column; `over` when it has passed.
-pub(crate) fn left(end: Timestamp, now: Timestamp) -> String {
-    if end.as_secs() < now.as_secs() {
+/// How long from `now` to an end, for a column; `over` when it has passed by both clocks, and so said, too, if it has by one.
+pub(crate) fn left(end: Timestamp, now: impl Into<Clocks>) -> String {
+    let now = now.into();
+    let left = now.left_until(end);
+    if now.disagree_about(end) {
+        format!("{} or over", crate::domain::text::left(left))
+    } else if left.is_zero() && end.as_secs() < now.ours().as_secs() {
         "over".to_owned()
     } else {
-        crate::domain::text::left(end.since(now))
+        crate::domain::text::left(left)
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
             is_new_key: false, ..
         } => "known_key",
         Why::Unsettled { .. } => "unsettled",
+        Why::GivenUp { .. } => "given_up",
         Why::Missing { .. } => "missing",
         Why::NotBefore(_) => "not_before",
         Why::ClockInDoubt => "clock_in_doubt",
@@ -25,6 +26,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
         Why::TooMany { .. } => "too_many",
         Why::Unseen => "unseen",
         Why::DeniedByPerson(_) => "denied",
+        Why::DeniedAndListed => "denied_and_listed",
         Why::DeniedKey => "denied_key",
         Why::Over => "over",
         Why::Successor(_) => "successor",

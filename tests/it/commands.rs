@@ -150,7 +150,7 @@ async fn sync_without_a_daemon_uploads_and_leaves_the_state_as_the_daemon_would(
 }
 
 #[tokio::test]
-async fn sync_lifts_the_hold_of_a_rejected_certificate() {
+async fn sync_lifts_the_hold_of_a_rejected_certificate_once_two_lists_lack_it() {
     for is_running in [true, false] {
         let stage = Stage::new(&[("okta", OKTA)]).await;
         let certificate = valid("refused");
@@ -170,10 +170,10 @@ async fn sync_lifts_the_hold_of_a_rejected_certificate() {
             assert_eq!(daemon.stop().await, 0);
             None
         };
-        let still = stage.home.ask(&["sync"]).await;
+        let still = stage.home.ask(&["sync", "--wait"]).await;
         assert_eq!(still.exit, 1, "{still:?}");
         assert_eq!(stage.sendgrid.history().count(Operation::Create), 2);
-        let synced = stage.home.ask(&["sync", "okta"]).await;
+        let synced = stage.home.ask(&["sync", "--wait", "okta"]).await;
         assert_eq!(synced.exit, 0, "{synced:?}");
         stage.assert_one_row(&certificate);
         stage.assert_well_behaved();

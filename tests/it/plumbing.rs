@@ -1,5 +1,6 @@
 //! What a daemon stands on is taken away, or was never there: it mends itself, or ends so that it is started anew.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
@@ -197,6 +198,64 @@ async fn a_process_without_descriptors_says_so_and_goes_on_when_it_has_some() {
         "{line}"
     );
     let_open(&daemon, 1024);
+    daemon.shows_state("okta", &certificate, "trusted").await;
+    stage.assert_one_row(&certificate);
+    assert_eq!(daemon.stop().await, 0);
+}
+
+/// The numbers of the descriptors that a process has.
+fn descriptors(daemon: &Daemon) -> BTreeSet<u64> {
+    let opened = fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap();
+    let number = |it: fs::DirEntry| it.file_name().to_str().unwrap().parse().unwrap();
+    opened.map(|it| number(it.unwrap())).collect()
+}
+
+/// Lets a process that does nothing at the moment open so many files more, and no further one.
+fn let_open_more(daemon: &Daemon, more: usize) {
+    let mut opened = descriptors(daemon);
+    loop {
+        // The limit is on the numbers of descriptors, and the lowest free one is taken first.
+        let last = (0..).filter(|it| !opened.contains(it)).nth(more).unwrap();
+        let_open(daemon, last);
+        let before = std::mem::replace(&mut opened, descriptors(daemon));
+        if opened == before {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_without_descriptors_says_so_and_the_directory_is_polled() {
+    let stage = Stage::new(&[("okta", OKTA)]).await;
+    stage.home.set("watch", "[watch]\npoll = \"100ms\"\n");
+    // There is no watcher before there is something to watch.
+    let directory = stage.home.directory("okta");
+    fs::remove_dir(&directory).unwrap();
+    let daemon = stage.start().await;
+    daemon
+        .shows("its first pass is over", |it| {
+            it["integrations"][0]["passed"] == true
+        })
+        .await;
+    // A look opens one file at a time; a watcher takes three descriptors.
+    let_open_more(&daemon, 2);
+    stage.home.make_directory("certificates/okta");
+    let line = daemon.logged("Polled only").await;
+    assert!(line.contains("too many open files"), "{line}");
+    assert!(line.contains("LimitNOFILE"), "{line}");
+    assert!(!line.contains("inotify"), "{line}");
+    let certificate = valid("polled");
+    stage.home.put("okta", "polled.pem", &certificate.pem);
+    stage
+        .sendgrid_has(&daemon, "it is uploaded", |it| it.rows().count() == 1)
+        .await;
+    assert!(
+        !daemon.log().contains("by events again"),
+        "{}",
+        daemon.log()
+    );
+    let_open(&daemon, 1024);
+    daemon.logged("Watched by events again").await;
     daemon.shows_state("okta", &certificate, "trusted").await;
     stage.assert_one_row(&certificate);
     assert_eq!(daemon.stop().await, 0);

@@ -14,12 +14,17 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Connections at once, each for one request. A further one takes the place of the oldest whose request is not whole;
-/// where all are, that of the first that has sent nothing for [`SILENCE`]; else it waits.
+/// Connections at once, each for one request. A further one takes the place of the oldest whose request is not whole
+/// after [`HASTE`]; where all are, that of the first that has sent nothing for [`SILENCE`]; else it waits.
 pub(super) const MOST_CONNECTIONS: usize = 64;
+
+/// How long a client keeps its place to send its request although others wait: one that means to ask has sent it by then.
+/// If many connect at once, the place of a scrape would else be gone before the scrape has asked.
+pub(super) const HASTE: Duration = Duration::from_millis(100);
 
 /// The longest a client may take for the head of a request, or send nothing of its body.
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
@@ -48,6 +53,9 @@ pub(super) const UNIX: Patience = Patience {
     place: None,
 };
 
+/// How long a connection may take to end that was told to.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// The longest that requests under way may go on when the server stops.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -65,15 +73,20 @@ pub(super) struct Connections {
 struct Seat {
     task: AbortHandle,
     patience: Patience,
-    /// Since when its request is whole.
-    asking: Arc<OnceLock<Instant>>,
+    begun: Instant,
+    asking: Asking,
+    /// Told when another connection wants the place of one that does not ask.
+    wanted: Arc<Notify>,
 }
+
+/// Since when a request is whole.
+type Asking = Arc<OnceLock<Instant>>;
 
 impl Seat {
     /// From when on another connection may have this place; none: not before it ends.
-    fn is_kept_until(&self, now: Instant) -> Option<Instant> {
+    fn is_kept_until(&self) -> Option<Instant> {
         match self.asking.get() {
-            None => Some(now),
+            None => Some(self.begun + HASTE),
             Some(since) => self.patience.place.map(|it| *since + it),
         }
     }
@@ -86,13 +99,22 @@ impl Connections {
         router: Router,
         patience: Patience,
     ) {
-        let asking = Arc::<OnceLock<Instant>>::default();
-        let task = connection(stream, router, patience.whole, Arc::clone(&asking));
-        let task = self.tasks.spawn(task);
+        let (asking, wanted) = (Asking::default(), Arc::<Notify>::default());
+        let served = connection(stream, router, patience.whole, Arc::clone(&asking));
+        let given_up = give_up(Arc::clone(&wanted), Arc::clone(&asking));
+        let task = self.tasks.spawn(async move {
+            tokio::select! {
+                biased; // what has come is read before the place is given up
+                () = served => {}
+                () = given_up => {}
+            }
+        });
         self.seats.push_back(Seat {
             task,
             patience,
+            begun: Instant::now(),
             asking,
+            wanted,
         });
     }
 
@@ -105,21 +127,27 @@ impl Connections {
                 return;
             }
             let now = Instant::now();
-            // The newest has had no time to ask.
-            let older = self.seats.iter().take(MOST_CONNECTIONS).enumerate();
-            let first = older
+            let seats = self.seats.iter().enumerate();
+            let first = seats
                 .filter_map(|(place, seat)| {
-                    let is_asking = seat.asking.get().is_some();
-                    Some((is_asking, seat.is_kept_until(now)?, place))
+                    let until = seat.is_kept_until()?.max(now);
+                    Some((until, seat.asking.get().is_some(), place))
                 })
                 .min();
             match first {
-                Some((_, until, place)) if until <= now => {
+                Some((until, true, place)) if until <= now => {
                     if let Some(seat) = self.seats.remove(place) {
                         seat.task.abort();
                     }
                 }
-                Some((_, until, _)) => {
+                Some((until, false, place)) if until <= now => {
+                    if let Some(seat) = self.seats.get(place) {
+                        seat.wanted.notify_one();
+                    }
+                    // Unless its request became whole at last.
+                    timeout(MOMENT, self.tasks.join_next()).await.ok();
+                }
+                Some((until, ..)) => {
                     tokio::select! {
                         _ = self.tasks.join_next() => {}
                         () = sleep_until(until) => {}
@@ -141,11 +169,21 @@ impl Connections {
     }
 }
 
+/// Waits until the place is wanted while the request is not whole.
+async fn give_up(wanted: Arc<Notify>, asking: Asking) {
+    loop {
+        wanted.notified().await;
+        if asking.get().is_none() {
+            return;
+        }
+    }
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
     within: Duration,
-    asking: Arc<OnceLock<Instant>>,
+    asking: Asking,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: hyper::Request<Incoming>| {

@@ -9,11 +9,15 @@ use rusqlite::types::{FromSql, Value, ValueRef};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::domain::{BootId, CertificateId, Credit, Fingerprint, IntegrationId, Moment, Timestamp};
-use crate::plan::book::{Belief, Deleting, Hold, InSource, Intent, Rejection, Standing};
+use crate::plan::book::{
+    Attempts, Belief, Deleting, Hold, InSource, Intent, PostAnswer, Rejection, Standing,
+};
 
 use super::ReadCertificate;
 use super::error::Fault;
-use super::words::{hold_word, order_word, parse_hold, parse_order, parse_word, word};
+use super::words::{
+    hold_word, order_word, parse_hold, parse_order, parse_word, word, word_speaks_for_key,
+};
 
 /// Replaces what stands there of this certificate; none takes it away.
 pub(super) fn put(
@@ -111,6 +115,8 @@ impl Columns {
             Standing::Intent(intent) => {
                 self.put_moment("intent", Some(&intent.at));
                 self.put("intent_lists", intent.lists);
+                self.put("intent_answer", answer_word(intent.answer).to_owned());
+                self.put("intent_hurried", intent.is_hurried);
             }
             Standing::Foreign { inherited, .. } => self.put("inherited", *inherited),
             Standing::Disabled {
@@ -139,6 +145,12 @@ impl Columns {
         self.put_moment("missing", belief.missing.as_ref());
         self.put("posts", belief.posts);
         self.put_moment("last_post", belief.last_post.as_ref());
+        if let Some(attempts) = &belief.attempts {
+            self.put_moment("attempts", Some(&attempts.first));
+            self.put("attempts_posts", attempts.posts);
+            self.put("attempts_accepted", attempts.accepted);
+            self.put("attempts_unanswered", attempts.unanswered);
+        }
         if let Some(rejection) = &belief.rejection {
             self.put_moment("rejected", Some(&rejection.at));
         }
@@ -152,6 +164,8 @@ impl Columns {
         self.put("issued", belief.issued.map(|it| it.hex()));
         self.put("order", belief.order.map(|it| order_word(it).to_owned()));
         self.put("word", belief.word.map(|it| word(it).to_owned()));
+        let speaks_for_key = belief.word.and_then(word_speaks_for_key);
+        self.put("word_for_key", speaks_for_key.map(i64::from));
         if let Some(certificate) = &belief.certificate {
             self.put("subject", certificate.subject().to_owned());
             self.put(
@@ -201,7 +215,11 @@ fn belief(
     };
     let word = match row.get::<_, Option<String>>("word")?.as_deref() {
         None => None,
-        Some(text) => Some(parse_word(text).ok_or_else(|| damaged("nobody knows the word"))?),
+        Some(text) => {
+            let speaks_for_key = newer(row, "word_for_key")?;
+            let word = parse_word(text, speaks_for_key);
+            Some(word.ok_or_else(|| damaged("nobody knows the word"))?)
+        }
     };
     let order = match row.get::<_, Option<String>>("order")?.as_deref() {
         None => None,
@@ -215,10 +233,8 @@ fn belief(
         }
         _ => return Err(damaged("half the hold is missing")),
     };
-    let issued = match row.get::<_, Option<String>>("issued") {
-        Err(rusqlite::Error::InvalidColumnName(_)) => None, // of version 2 or older, opened for reading alone
-        other => other?.as_deref().map(parse_fingerprint).transpose()?,
-    };
+    let issued: Option<String> = newer(row, "issued")?;
+    let issued = issued.as_deref().map(parse_fingerprint).transpose()?;
     Ok(Belief {
         certificate,
         standing: standing(row)?.ok_or_else(|| damaged("nobody knows the standing"))?,
@@ -226,6 +242,7 @@ fn belief(
         missing: moment(row, "missing")?,
         posts: row.get("posts")?,
         last_post: moment(row, "last_post")?,
+        attempts: attempts(row)?,
         rejection: moment(row, "rejected")?.map(|at| Rejection { at }),
         new_key: moment(row, "new_key")?,
         trusted_since: moment(row, "trusted")?,
@@ -235,6 +252,48 @@ fn belief(
         word,
         order,
     })
+}
+
+/// A column that older ledgers lack, which are opened as they are for reading alone; none also if it is empty.
+pub(super) fn newer<T: FromSql>(row: &Row<'_>, name: &str) -> Result<Option<T>, rusqlite::Error> {
+    match row.get(name) {
+        Err(rusqlite::Error::InvalidColumnName(_)) => Ok(None),
+        other => other,
+    }
+}
+
+fn attempts(row: &Row<'_>) -> Result<Option<Attempts>, Fault> {
+    if newer::<i64>(row, "attempts_wall_ms")?.is_none() {
+        return Ok(None);
+    }
+    let first = moment(row, "attempts")?;
+    let (posts, accepted, unanswered) = (
+        row.get("attempts_posts")?,
+        row.get("attempts_accepted")?,
+        row.get("attempts_unanswered")?,
+    );
+    Ok(first.map(|first| Attempts {
+        first,
+        posts,
+        accepted,
+        unanswered,
+    }))
+}
+
+const fn answer_word(answer: PostAnswer) -> &'static str {
+    match answer {
+        PostAnswer::Missing => "missing",
+        PostAnswer::Error => "error",
+        PostAnswer::Accepted => "accepted",
+        PostAnswer::Refused => "refused",
+    }
+}
+
+/// What is not known was not answered: that waits longest.
+fn parse_answer(text: &str) -> PostAnswer {
+    let answers = [PostAnswer::Error, PostAnswer::Accepted, PostAnswer::Refused];
+    let known = answers.into_iter().find(|it| answer_word(*it) == text);
+    known.unwrap_or(PostAnswer::Missing)
 }
 
 const fn standing_word(standing: &Standing) -> &'static str {
@@ -259,8 +318,14 @@ fn standing(row: &Row<'_>) -> Result<Option<Standing>, Fault> {
         ("seen", None) => Some(Standing::Seen),
         ("intent", id) => match moment(row, "intent")? {
             Some(at) => {
-                let lists = row.get("intent_lists")?;
-                Some(Standing::Intent(Intent { at, id, lists }))
+                let answer: Option<String> = newer(row, "intent_answer")?;
+                Some(Standing::Intent(Intent {
+                    at,
+                    id,
+                    lists: row.get("intent_lists")?,
+                    answer: answer.as_deref().map_or(PostAnswer::Missing, parse_answer),
+                    is_hurried: newer(row, "intent_hurried")?.unwrap_or_default(),
+                }))
             }
             None => None,
         },

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, params};
 
-use crate::domain::{CertificateId, IntegrationId, Moment, Timestamp};
-use crate::plan::book::{Book, Pause, TrustRecord, Write, WriteRefusal};
+use crate::domain::{CertificateId, Fingerprint, IntegrationId, Moment, PublicKeyId, Timestamp};
+use crate::plan::book::{Book, GoneCertificate, Pause, TrustRecord, Write, WriteRefusal};
 
-use super::belief::{moment, nanos, parse_certificate_id};
+use super::belief::{moment, nanos, parse_certificate_id, parse_fingerprint};
 use super::error::Fault;
 
 /// The book of an integration without its beliefs; none if it was never heard of.
@@ -44,6 +44,7 @@ pub(super) fn load(
         },
         refused_writes: refused_writes(connection, &integration)?,
         trust: trust(row)?,
+        gone: gone(connection, &integration)?,
     }))
 }
 
@@ -92,6 +93,9 @@ pub(super) fn put(
     if before.refused_writes != after.refused_writes {
         put_refused_writes(connection, &integration, &after.refused_writes)?;
     }
+    if before.gone != after.gone {
+        put_gone(connection, &integration, &before.gone, &after.gone)?;
+    }
     Ok(())
 }
 
@@ -139,6 +143,46 @@ fn unreadable(
         ids.insert(parse_certificate_id(&row.get::<_, String>(0)?)?);
     }
     Ok(ids)
+}
+
+type Gone = BTreeMap<Fingerprint, GoneCertificate>;
+
+/// Writes what differs: there may be a thousand.
+fn put_gone(
+    connection: &Connection,
+    integration: &str,
+    before: &Gone,
+    after: &Gone,
+) -> Result<(), Fault> {
+    let mut delete = connection
+        .prepare_cached("DELETE FROM gone WHERE integration_id = ?1 AND fingerprint = ?2")?;
+    let mut insert = connection.prepare_cached("INSERT INTO gone VALUES (?1, ?2, ?3, ?4)")?;
+    for (fingerprint, _) in before.iter().filter(|(it, old)| after.get(it) != Some(old)) {
+        delete.execute([integration, &fingerprint.hex()])?;
+    }
+    for (fingerprint, gone) in after.iter().filter(|(it, new)| before.get(it) != Some(new)) {
+        let (key, at) = (gone.key.hex(), gone.at.as_millis());
+        insert.execute(params![integration, fingerprint.hex(), key, at])?;
+    }
+    Ok(())
+}
+
+fn gone(connection: &Connection, integration: &str) -> Result<Gone, Fault> {
+    if !connection.table_exists(None, "gone")? {
+        return Ok(BTreeMap::new()); // of version 3 or older, opened for reading alone
+    }
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM gone WHERE integration_id = ?1")?;
+    let mut rows = statement.query([integration])?;
+    let mut gone = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let fingerprint = parse_fingerprint(&row.get::<_, String>("fingerprint")?)?;
+        let key = PublicKeyId::parse(&row.get::<_, String>("key_id")?)
+            .ok_or_else(|| Fault::Content("a key in it is none".to_owned()))?;
+        let at = Timestamp::from_millis(row.get("at_ms")?);
+        gone.insert(fingerprint, GoneCertificate { key, at });
+    }
+    Ok(gone)
 }
 
 fn put_refused_writes(

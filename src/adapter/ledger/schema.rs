@@ -163,8 +163,28 @@ ORDER BY h.id DESC;
     "ALTER TABLE integrations ADD COLUMN sending INTEGER NOT NULL DEFAULT 1 CHECK (sending IN (0, 1));",
     // A certificate of the source that this one issued: it is there only for that. The history says `ignored` of it.
     "ALTER TABLE beliefs ADD COLUMN issued TEXT;",
-    // Whether logins once worked, until when what was listed last is valid, and since when trust is lost.
-    "ALTER TABLE integrations ADD COLUMN trust_has_counted INTEGER NOT NULL DEFAULT 0 CHECK (trust_has_counted IN (0, 1));
+    // How POSTs were answered; what was taken away at SendGrid; whether a word about a certificate speaks for its key;
+    // whether logins once worked, until when what was listed last is valid, and since when trust is lost.
+    "
+ALTER TABLE integrations ADD COLUMN trust_has_counted INTEGER NOT NULL DEFAULT 0 CHECK (trust_has_counted IN (0, 1));
 ALTER TABLE integrations ADD COLUMN trust_valid_until_ms INTEGER;
-ALTER TABLE integrations ADD COLUMN trust_lost_ms INTEGER;",
+ALTER TABLE integrations ADD COLUMN trust_lost_ms INTEGER;
+ALTER TABLE beliefs ADD COLUMN intent_answer TEXT
+    CHECK (intent_answer IN ('missing', 'error', 'accepted', 'refused'));
+ALTER TABLE beliefs ADD COLUMN intent_hurried INTEGER CHECK (intent_hurried IN (0, 1));
+ALTER TABLE beliefs ADD COLUMN attempts_wall_ms INTEGER;   -- the first POST since it was last known to be listed
+ALTER TABLE beliefs ADD COLUMN attempts_boot_id TEXT;
+ALTER TABLE beliefs ADD COLUMN attempts_boot_ns INTEGER;
+ALTER TABLE beliefs ADD COLUMN attempts_posts INTEGER;     -- the POSTs since then; of them answered by a 2xx; not answered
+ALTER TABLE beliefs ADD COLUMN attempts_accepted INTEGER;
+ALTER TABLE beliefs ADD COLUMN attempts_unanswered INTEGER;
+ALTER TABLE beliefs ADD COLUMN word_for_key INTEGER CHECK (word_for_key IN (0, 1));
+CREATE TABLE gone (                 -- what left SendGrid and not by policy: neither it nor its key goes up by itself
+    integration_id TEXT NOT NULL REFERENCES integrations,
+    fingerprint TEXT NOT NULL,
+    key_id TEXT NOT NULL,           -- SHA-256 of its SubjectPublicKeyInfo
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (integration_id, fingerprint)
+) STRICT;
+",
 ];

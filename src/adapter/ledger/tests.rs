@@ -12,12 +12,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{
-    BootId, CertificateId, CertificateParts, Credit, KeyAlgorithm, Moment, SignatureHash,
-    Timestamp, Validity,
+    BootId, CertificateId, CertificateParts, Credit, KeyAlgorithm, Moment, PublicKeyId,
+    SignatureHash, Timestamp, Validity,
 };
 use crate::plan::book::{
-    Belief, Deleting, Hold, HoldKind, InSource, Intent, Order, Pause, Rejection, Standing,
-    TrustRecord, Word, Write, WriteRefusal,
+    Attempts, Belief, Deleting, GoneCertificate, Hold, HoldKind, InSource, Intent, Order, Pause,
+    PostAnswer, Rejection, Standing, TrustRecord, Word, Write, WriteRefusal,
 };
 use crate::plan::entry::What;
 
@@ -149,11 +149,15 @@ fn standings() -> impl Strategy<Value = Standing> {
     let id = || proptest::option::of(ids());
     prop_oneof![
         Just(Standing::Seen),
-        (moments(), id(), any::<u32>()).prop_map(|(at, id, lists)| Standing::Intent(Intent {
-            at,
-            id,
-            lists
-        })),
+        (moments(), id(), any::<u32>(), answers(), any::<bool>()).prop_map(
+            |(at, id, lists, answer, is_hurried)| Standing::Intent(Intent {
+                at,
+                id,
+                lists,
+                answer,
+                is_hurried,
+            })
+        ),
         ids().prop_map(Standing::Confirmed),
         (ids(), any::<bool>(), any::<bool>()).prop_map(|(id, ordered, unsure)| {
             Standing::Disabled {
@@ -222,7 +226,9 @@ fn beliefs() -> impl Strategy<Value = Belief> {
     let rejection = moments().prop_map(|at| Rejection { at });
     let word = prop_oneof![
         Just(Word::Approved),
+        Just(Word::ApprovedKey),
         Just(Word::Denied),
+        Just(Word::DeniedAlone),
         Just(Word::Acknowledged)
     ];
     let certain = (
@@ -243,6 +249,7 @@ fn beliefs() -> impl Strategy<Value = Belief> {
         proptest::option::of(holds()),
         proptest::option::of(orders()),
         proptest::option::of(any::<[u8; 32]>().prop_map(Fingerprint::from_bytes)),
+        proptest::option::of(attempts()),
     );
     (certain, moments, told).prop_map(|((standing, source, posts, word), moments, told)| Belief {
         certificate: None,
@@ -251,6 +258,7 @@ fn beliefs() -> impl Strategy<Value = Belief> {
         missing: moments.0,
         posts,
         last_post: moments.1,
+        attempts: told.4,
         rejection: moments.4,
         new_key: moments.2,
         trusted_since: moments.3,
@@ -271,6 +279,25 @@ fn trust_records() -> impl Strategy<Value = TrustRecord> {
     })
 }
 
+fn answers() -> impl Strategy<Value = PostAnswer> {
+    prop_oneof![
+        Just(PostAnswer::Missing),
+        Just(PostAnswer::Error),
+        Just(PostAnswer::Accepted),
+        Just(PostAnswer::Refused),
+    ]
+}
+
+fn attempts() -> impl Strategy<Value = Attempts> {
+    let counts = (any::<u32>(), any::<u32>(), any::<u32>());
+    (moments(), counts).prop_map(|(first, (posts, accepted, unanswered))| Attempts {
+        first,
+        posts,
+        accepted,
+        unanswered,
+    })
+}
+
 fn books() -> impl Strategy<Value = Book> {
     let seen = proptest::collection::btree_map(0..4_usize, beliefs(), 0..4);
     let named = proptest::collection::btree_map(any::<[u8; 32]>(), beliefs(), 0..2);
@@ -282,6 +309,10 @@ fn books() -> impl Strategy<Value = Book> {
     });
     let refusal =
         (moments(), any::<bool>()).prop_map(|(at, is_forbidden)| WriteRefusal { at, is_forbidden });
+    let gone = (any::<[u8; 32]>(), any::<i64>()).prop_map(|(key, at)| GoneCertificate {
+        key: PublicKeyId::from_bytes(key),
+        at: Timestamp::from_millis(at),
+    });
     let writes = proptest::sample::select(&[Write::Update, Write::Delete][..]);
     let refused_writes = proptest::collection::btree_map(writes, refusal, 0..3);
     let general = (
@@ -291,6 +322,7 @@ fn books() -> impl Strategy<Value = Book> {
         any::<bool>(),
         refused_writes,
         trust_records(),
+        proptest::collection::btree_map(any::<[u8; 32]>(), gone, 0..3),
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
         |(
@@ -298,7 +330,7 @@ fn books() -> impl Strategy<Value = Book> {
             named,
             lists,
             unreadable,
-            (pause, retired_at, patched_at, is_sending, refused_writes, trust),
+            (pause, retired_at, patched_at, is_sending, refused_writes, trust, gone),
         )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
@@ -326,6 +358,10 @@ fn books() -> impl Strategy<Value = Book> {
                 is_sending,
                 refused_writes,
                 trust,
+                gone: gone
+                    .into_iter()
+                    .map(|(it, gone)| (Fingerprint::from_bytes(it), gone))
+                    .collect(),
             }
         },
     )
@@ -536,28 +572,62 @@ fn a_lock_of_another_process_keeps_us_out_until_it_dies() {
     open(directory.path());
 }
 
+/// The same ledger as an older version would have written it, in a directory of its own.
+fn as_version(version: u32, directory: &Path) -> TempDir {
+    let older = tempfile::tempdir().unwrap();
+    let connection = Connection::open(older.path().join("ledger.sqlite")).unwrap();
+    for step in &schema::STEPS[..usize::try_from(version).unwrap()] {
+        connection.execute_batch(step).unwrap();
+    }
+    let now = directory.join("ledger.sqlite");
+    let attach = format!(
+        "PRAGMA application_id = {}; PRAGMA user_version = {version}; ATTACH '{}' AS now;",
+        schema::APPLICATION_ID,
+        now.display()
+    );
+    connection.execute_batch(&attach).unwrap();
+    for table in ["meta", "integrations", "beliefs", "history"] {
+        let columns: String = connection
+            .query_row(
+                "SELECT group_concat('\"' || name || '\"') FROM pragma_table_info(?1, 'main')",
+                [table],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let copy =
+            format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}");
+        connection.execute(&copy, []).unwrap();
+    }
+    fs::set_permissions(
+        older.path().join("ledger.sqlite"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    older
+}
+
 #[test]
-fn a_ledger_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_once() {
-    let (directory, ledger) = ledger_with(&intent(0));
-    let older = "ALTER TABLE integrations DROP COLUMN sending; ALTER TABLE beliefs DROP COLUMN issued; \
-                 ALTER TABLE integrations DROP COLUMN trust_has_counted; \
-                 ALTER TABLE integrations DROP COLUMN trust_valid_until_ms; \
-                 ALTER TABLE integrations DROP COLUMN trust_lost_ms; PRAGMA user_version = 1;";
-    ledger.connection.execute_batch(older).unwrap();
+fn a_ledger_of_each_older_version_is_read_as_it_is_and_brought_up_to_date_once() {
+    let (now, ledger) = ledger_with(&intent(0));
     drop(ledger);
-    let directory = directory.path();
-    let expected = Book {
-        is_sending: true, // that is not known of it
-        ..intent(0)
-    };
-    let reading = Ledger::open_reading(directory, read).unwrap();
-    assert_eq!(reading.load(okta()).unwrap(), expected);
-    drop(reading);
-    for _ in 0..2 {
-        let ledger = open(directory);
-        assert_eq!(ledger.load(okta()).unwrap(), expected);
-        let pragma = |it: &Connection| it.pragma_query_value(None, "user_version", |it| it.get(0));
-        assert_eq!(pragma(&ledger.connection), Ok(schema::VERSION));
+    for version in 1..schema::VERSION {
+        let directory = as_version(version, now.path());
+        let directory = directory.path();
+        let mut expected = intent(0);
+        expected.is_sending = true; // also of the first version, which does not know it
+        for belief in expected.beliefs.values_mut() {
+            belief.attempts = None; // nobody counted before the fourth
+        }
+        let reading = Ledger::open_reading(directory, read).unwrap();
+        assert_eq!(reading.load(okta()).unwrap(), expected, "{version}");
+        drop(reading);
+        for _ in 0..2 {
+            let ledger = open(directory);
+            assert_eq!(ledger.load(okta()).unwrap(), expected, "{version}");
+            let pragma =
+                |it: &Connection| it.pragma_query_value(None, "user_version", |it| it.get(0));
+            assert_eq!(pragma(&ledger.connection), Ok(schema::VERSION));
+        }
     }
 }
 
@@ -1009,6 +1079,7 @@ fn nothing_is_stored_but_what_was_passed() {
         "default",
         "found",
         "intent",
+        "missing",
         "never",
         "number 1",
         "number 2",

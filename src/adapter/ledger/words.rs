@@ -4,15 +4,31 @@ use crate::plan::book::{HoldKind, Order, Word};
 
 pub(super) const fn word(word: Word) -> &'static str {
     match word {
-        Word::Approved => "approved",
-        Word::Denied => "denied",
+        Word::Approved | Word::ApprovedKey => "approved",
+        Word::Denied | Word::DeniedAlone => "denied",
         Word::Acknowledged => "acknowledged",
     }
 }
 
-pub(super) fn parse_word(text: &str) -> Option<Word> {
-    let words = [Word::Approved, Word::Denied, Word::Acknowledged];
-    words.into_iter().find(|it| word(*it) == text)
+/// Whether it speaks for its key as well; none where that says nothing.
+pub(super) const fn word_speaks_for_key(word: Word) -> Option<bool> {
+    match word {
+        Word::Approved | Word::DeniedAlone => Some(false),
+        Word::ApprovedKey | Word::Denied => Some(true),
+        Word::Acknowledged => None,
+    }
+}
+
+/// Older ledgers do not say whether a word speaks for its key: then an approval does not, and a denial does.
+pub(super) fn parse_word(text: &str, speaks_for_key: Option<bool>) -> Option<Word> {
+    Some(match (text, speaks_for_key) {
+        ("approved", Some(true)) => Word::ApprovedKey,
+        ("approved", _) => Word::Approved,
+        ("denied", Some(false)) => Word::DeniedAlone,
+        ("denied", _) => Word::Denied,
+        ("acknowledged", _) => Word::Acknowledged,
+        _ => return None,
+    })
 }
 
 pub(super) const fn order_word(order: Order) -> &'static str {

@@ -234,11 +234,13 @@ impl Failure {
     /// The failure that a status outside 2xx stands for.
     pub(super) fn of_status(status: u16, message: Option<String>) -> Self {
         match status {
-            400 | 409 | 413 | 422 => Self::Refused { status, message },
             401 => Self::KeyRejected,
             403 => Self::Forbidden { message },
             404 => Self::NotFound,
             429 => Self::RateLimited,
+            // A time-out, a conflict, a replay: it may have been done all the same.
+            408 | 409 | 425 => Self::Unexpected { status, message },
+            400..=499 => Self::Refused { status, message },
             500..=599 => Self::ServerError { status, message },
             _ => Self::Unexpected { status, message },
         }

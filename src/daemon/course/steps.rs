@@ -116,7 +116,7 @@ impl<H: Hands> Course<'_, H> {
         self.end_write(book, entries, answer.result.err()).await
     }
 
-    /// Read back by its id; what is about to happen made durable; PATCH or DELETE; outcome made durable. It counts for
+    /// It and what is to stay read back by their ids; what is about to happen made durable; PATCH or DELETE; outcome made durable. It counts for
     /// nothing from before the request.
     pub(super) async fn retire(&mut self, action: &Action, basis: &Basis) -> Step {
         let Action::Retire {
@@ -126,6 +126,7 @@ impl<H: Hands> Course<'_, H> {
             ordered,
             again,
             grounds,
+            stays,
         } = action
         else {
             return Step::NotMade(None);
@@ -133,7 +134,13 @@ impl<H: Hands> Course<'_, H> {
         let fingerprint = certificate.fingerprint();
         match self.hands.read(id).await {
             Ok(ReadBack::Holds(it)) if it == fingerprint => {}
-            Ok(other) => return self.balk(action, *how, other).await,
+            Ok(other) => return self.balk(action, *how, "it", other).await,
+            Err(halt) => return Step::NotMade(Some(halt)),
+        }
+        // Last, as it must be there when the other one goes.
+        match self.hands.read(&stays.1).await {
+            Ok(ReadBack::Holds(it)) if it == stays.0 => {}
+            Ok(other) => return self.balk(action, *how, "what is to stay", other).await,
             Err(halt) => return Step::NotMade(Some(halt)),
         }
         let operation = match how.write() {
@@ -199,11 +206,11 @@ impl<H: Hands> Course<'_, H> {
     }
 
     /// The row is not what the list said: nothing is taken away, and not tried again for a while.
-    async fn balk(&mut self, action: &Action, how: How, found: ReadBack) -> Step {
+    async fn balk(&mut self, action: &Action, how: How, which: &str, found: ReadBack) -> Step {
         let detail = match found {
-            ReadBack::NotThere => "404 when it was read back",
-            ReadBack::Holds(_) => "it carried another certificate when it was read back",
-            ReadBack::Unclear => "it could not be read back",
+            ReadBack::NotThere => "was not there (404) when it was read back",
+            ReadBack::Holds(_) => "carried another certificate when it was read back",
+            ReadBack::Unclear => "could not be read back",
         };
         self.hands.note(action, "blocked", None);
         let now = self.hands.now();
@@ -213,7 +220,7 @@ impl<H: Hands> Course<'_, H> {
             now.wall,
             What::Kept,
             Some(action.certificate().fingerprint()),
-            format!("{}: {detail}", how.word()),
+            format!("{}: {which} {detail}", how.word()),
         );
         Step::NotMade(self.store(book, vec![entry]).await.err())
     }

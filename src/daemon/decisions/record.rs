@@ -70,15 +70,8 @@ impl Worker {
         let entries = match wish.matter {
             Matter::Pause(is_paused) => set_pause(&mut book, is_paused, &wish.author, &now),
             Matter::Certificate(fingerprint, decision) => {
-                let is_skewed = self.link.is_skewed();
-                match decide(
-                    &mut book,
-                    fingerprint,
-                    decision,
-                    &wish.author,
-                    is_skewed,
-                    &now,
-                ) {
+                let skew = self.link.skew();
+                match decide(&mut book, fingerprint, decision, &wish.author, skew, &now) {
                     Ok(entries) => entries,
                     Err(refusal) => return Some(Recorded::Refused(refusal)),
                 }

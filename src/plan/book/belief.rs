@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{
-    Certificate, CertificateId, Credit, Fingerprint, Moment, PublicKeyId, Timestamp,
-};
+use crate::domain::{Certificate, CertificateId, Clocks, Credit, Fingerprint, Moment, PublicKeyId};
 
 /// What is believed about one certificate of one integration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +19,8 @@ pub struct Belief {
     pub posts: u32,
     /// When the last of them was made.
     pub last_post: Option<Moment>,
+    /// The POSTs since then, and when the first was tried, also if that one certainly stored nothing.
+    pub attempts: Option<Attempts>,
     /// SendGrid's last 400, until it is there after all.
     pub rejection: Option<Rejection>,
     /// When its key was uploaded as a new one; counts against the budget of new keys.
@@ -87,6 +87,49 @@ pub struct Intent {
     pub id: Option<CertificateId>,
     /// Complete lists since then that lacked it.
     pub lists: u32,
+    /// How it was answered.
+    pub answer: PostAnswer,
+    /// An operator typed `sync`: the first window is enough, whichever this one is.
+    pub is_hurried: bool,
+}
+
+impl Intent {
+    /// A POST that is about to be made.
+    pub const fn new(at: Moment) -> Self {
+        Self {
+            at,
+            id: None,
+            lists: 0,
+            answer: PostAnswer::Missing,
+            is_hurried: false,
+        }
+    }
+}
+
+/// How a POST was answered. Whether it stored anything is open in each case: a 400 may lie, a 2xx may be forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PostAnswer {
+    /// Not, or not in a way that could be read; also while it is under way.
+    Missing,
+    /// With an error that leaves it open: a 5xx, 408, 409, 425.
+    Error,
+    /// With a 2xx.
+    Accepted,
+    /// With a 400 or its like.
+    Refused,
+}
+
+/// The POSTs of a certificate since it was last known to be listed, or since its file came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attempts {
+    /// When the first was made.
+    pub first: Moment,
+    /// How many.
+    pub posts: u32,
+    /// Those that were answered by a 2xx.
+    pub accepted: u32,
+    /// Those that were not answered.
+    pub unanswered: u32,
 }
 
 /// A DELETE whose outcome is unknown. Durable before the DELETE is made.
@@ -172,8 +215,12 @@ pub enum Order {
 pub enum Word {
     /// Upload it, whatever the trust mode.
     Approved,
+    /// The same, although another certificate with its key was removed at SendGrid.
+    ApprovedKey,
     /// Never upload it or its key.
     Denied,
+    /// Never upload it; its key stays with another certificate.
+    DeniedAlone,
     /// Not ours, and known.
     Acknowledged,
 }
@@ -196,6 +243,7 @@ impl Belief {
             missing: None,
             posts: 0,
             last_post: None,
+            attempts: None,
             rejection: None,
             new_key: None,
             trusted_since: None,
@@ -248,6 +296,7 @@ impl Belief {
         self.standing = Standing::Confirmed(id);
         self.posts = 0;
         self.last_post = None;
+        self.attempts = None;
         self.rejection = None;
         self.missing = None;
         self.trusted_since.get_or_insert_with(|| now.clone());
@@ -258,7 +307,8 @@ impl Belief {
         }
     }
 
-    /// A list shows it, ours and enabled: it is trusted while it is valid.
+    /// A list shows it, ours and enabled: it is trusted while it is valid. By our clock alone: this time only lets another one
+    /// be taken away, and never while a clock is in doubt.
     pub(in crate::plan) fn count_trust(&mut self, now: &Moment) {
         let is_valid = |it: &Certificate| it.validity().is_valid(now.wall);
         if !self.certificate.as_ref().is_some_and(is_valid) {
@@ -271,7 +321,7 @@ impl Belief {
     }
 
     /// Whether its last second has passed; true of what was never seen.
-    pub fn is_over(&self, now: Timestamp) -> bool {
+    pub fn is_over(&self, now: Clocks) -> bool {
         self.certificate
             .as_ref()
             .is_none_or(|it| it.validity().is_over(now))
@@ -279,10 +329,10 @@ impl Belief {
 
     /// Whether nothing is left to remember: it may be dropped from the books; the audit trail keeps its story. What was
     /// ours is kept for as long as it could be restored.
-    pub(super) fn is_idle(&self, now: Timestamp, is_skewed: bool) -> bool {
-        let is_over = self.is_over(now) && !is_skewed;
+    pub(super) fn is_idle(&self, is_remembered: bool, now: Clocks) -> bool {
+        let is_over = self.is_over(now);
         let is_past = match self.standing {
-            Standing::Seen => true,
+            Standing::Seen => is_over || !is_remembered,
             Standing::Retired { .. } => is_over,
             _ => false,
         };
@@ -290,8 +340,8 @@ impl Belief {
         let is_ignored = self.issued.is_some() && !is_over;
         let is_decided = match self.word {
             None | Some(Word::Acknowledged) => self.order.is_some(),
-            Some(Word::Approved) => self.certificate.is_none() || !is_over,
-            Some(Word::Denied) => true, // its key stays denied, whatever wraps it
+            Some(Word::Approved | Word::ApprovedKey) => self.certificate.is_none() || !is_over,
+            Some(Word::Denied | Word::DeniedAlone) => true, // its key stays denied, whatever wraps it
         };
         is_past && !self.is_wanted() && !is_ignored && !is_decided && self.new_key.is_none()
     }
@@ -305,6 +355,22 @@ impl Belief {
                 | Standing::Retired { .. }
                 | Standing::Removed { .. }
         )
+    }
+
+    /// Whether an operator said never to it.
+    pub const fn is_denied(&self) -> bool {
+        matches!(self.word, Some(Word::Denied | Word::DeniedAlone))
+    }
+
+    /// Whether an operator lets it in, whatever the trust mode.
+    pub const fn is_approved(&self) -> bool {
+        matches!(self.word, Some(Word::Approved | Word::ApprovedKey))
+    }
+
+    /// Whether SendGrid lets its key in, as far as is known: it is listed, and ours or in the source.
+    pub(in crate::plan) fn is_in_use(&self) -> bool {
+        matches!(self.standing, Standing::Confirmed(_))
+            || (matches!(self.standing, Standing::Foreign { .. }) && self.is_wanted())
     }
 
     /// Whether it was removed, perhaps for cause, and no person wants it back.

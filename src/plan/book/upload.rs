@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Certificate, CertificateId, Fingerprint, Moment};
-use crate::plan::book::{Belief, Book, Intent, Rejection, Standing};
+use crate::plan::book::{Attempts, Belief, Book, Intent, PostAnswer, Rejection, Standing};
 use crate::plan::entry::{Entry, What};
 
 /// What a POST came to.
@@ -17,7 +17,12 @@ pub enum PostOutcome {
         took: Duration,
     },
     /// It may have been stored: why nobody knows.
-    Unknown(String),
+    Unknown {
+        /// In a few words.
+        why: String,
+        /// Whether there was an answer, if none that tells.
+        is_answered: bool,
+    },
     /// It was certainly not stored: why.
     NotStored(String),
     /// SendGrid refused this certificate: why.
@@ -30,12 +35,16 @@ impl Book {
         let counts = is_new_key && self.has_ever_trusted();
         self.is_sending = true;
         let belief = self.belief(certificate);
-        belief.standing = Standing::Intent(Intent {
-            at: now.clone(),
-            id: None,
-            lists: 0,
-        });
+        belief.standing = Standing::Intent(Intent::new(now.clone()));
         belief.posts = belief.posts.saturating_add(1);
+        let attempts = belief.attempts.get_or_insert_with(|| Attempts {
+            first: now.clone(),
+            posts: 0,
+            accepted: 0,
+            unanswered: 0,
+        });
+        attempts.posts = attempts.posts.saturating_add(1);
+        attempts.unanswered = attempts.unanswered.saturating_add(1); // until it is answered
         belief.last_post = Some(now.clone());
         if counts && belief.new_key.is_none() {
             belief.new_key = Some(now.clone());
@@ -55,20 +64,15 @@ impl Book {
             return Vec::new();
         };
         let entry = |what, detail: String| Entry::new(now.wall, what, Some(fingerprint), detail);
-        if let Standing::Intent(intent) = &mut belief.standing {
-            intent.at = now.clone();
-        }
+        belief.take_answer(outcome, now);
         match outcome {
-            PostOutcome::Answered { id, took } => {
-                if let Standing::Intent(intent) = &mut belief.standing {
-                    intent.id.clone_from(id);
-                }
+            PostOutcome::Answered { took, .. } => {
                 vec![entry(
                     What::Uploaded,
                     format!("answered in {} ms", took.as_millis()),
                 )]
             }
-            PostOutcome::Unknown(why) => {
+            PostOutcome::Unknown { why, .. } => {
                 vec![entry(What::Uploaded, format!("{why}, not sent again"))]
             }
             PostOutcome::NotStored(why) => {
@@ -76,7 +80,8 @@ impl Book {
                 vec![entry(What::Unsent, why.clone())]
             }
             PostOutcome::Rejected(why) => {
-                belief.withdraw();
+                belief.posts = belief.posts.saturating_sub(1);
+                belief.new_key = None;
                 belief.rejection = Some(Rejection { at: now.clone() });
                 vec![entry(What::Rejected, why.clone())]
             }
@@ -85,11 +90,39 @@ impl Book {
 }
 
 impl Belief {
+    /// Notes how its POST was answered, on the intent and among the attempts.
+    fn take_answer(&mut self, outcome: &PostOutcome, now: &Moment) {
+        let Standing::Intent(intent) = &mut self.standing else {
+            return;
+        };
+        intent.at = now.clone();
+        intent.answer = match outcome {
+            PostOutcome::Answered { id, .. } => {
+                intent.id.clone_from(id);
+                PostAnswer::Accepted
+            }
+            PostOutcome::Unknown {
+                is_answered: false, ..
+            } => PostAnswer::Missing,
+            PostOutcome::Unknown { .. } | PostOutcome::NotStored(_) => PostAnswer::Error,
+            PostOutcome::Rejected(_) => PostAnswer::Refused,
+        };
+        if let (Some(attempts), true) = (&mut self.attempts, intent.answer != PostAnswer::Missing) {
+            attempts.unanswered = attempts.unanswered.saturating_sub(1);
+            if intent.answer == PostAnswer::Accepted {
+                attempts.accepted = attempts.accepted.saturating_add(1);
+            }
+        }
+    }
+
     /// The POST certainly stored nothing.
     fn withdraw(&mut self) {
         self.standing = Standing::Seen;
         self.posts = self.posts.saturating_sub(1);
         self.last_post = None;
         self.new_key = None;
+        if let Some(attempts) = &mut self.attempts {
+            attempts.posts = attempts.posts.saturating_sub(1); // but when the first was made stays known
+        }
     }
 }

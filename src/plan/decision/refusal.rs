@@ -37,9 +37,6 @@ pub enum Refusal {
     /// Its last second has passed.
     #[error("its last second has passed")]
     Over,
-    /// Whether its last second has passed nobody knows.
-    #[error("whether it is over cannot be told while this clock and SendGrid's disagree")]
-    ClockInDoubt,
     /// Its key is that of a certificate which somebody removed.
     #[error("its key is that of {}, which somebody removed at SendGrid", .0.short())]
     RemovedKey(Fingerprint),
@@ -68,7 +65,9 @@ impl Refusal {
             Self::RemovedKey(removed) => {
                 let removed = removed.short();
                 format!(
-                    "sso-certd restore {removed}, or forget {removed} once it is over; deny {removed} if the key is stolen"
+                    "sso-certd restore {removed}, or sso-certd approve {} lets its key in again; \
+                     sso-certd deny {removed} if the key is stolen",
+                    fingerprint.hex()
                 )
             }
 

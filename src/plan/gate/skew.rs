@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// How far the two may differ before no end of a certificate is believed, in seconds.
-pub const MOST_SKEW_SECS: u64 = 300;
+const MOST_SKEW_SECS: u64 = 300;
 
 /// How far apart two answers must be that both disagree: one may have waited in a queue, or met a clock that was being set.
-const APART: Duration = Duration::from_secs(60);
+pub(super) const APART: Duration = Duration::from_secs(60);
 
 /// An unbroken run of answers whose `Date` is far from our clock, by the time since boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +22,11 @@ impl Disagreement {
             first: run.map_or(since_boot, |it| it.first),
             last: since_boot,
         })
+    }
+
+    /// When it began.
+    pub(super) const fn first(self) -> Duration {
+        self.first
     }
 
     /// Whether two answers a minute apart said so.

@@ -568,19 +568,26 @@ fn a_skew_is_confirmed_by_two_answers_a_minute_apart_and_ends_when_a_clock_is_se
         gate.record(now, &report, LOW);
     };
     answer(&mut gate, &at(0), Some("Sat, 16 Apr 2016 18:08:00 GMT"));
-    assert!(!gate.skew_is_confirmed(&at(0)));
-    assert!(!gate.skew_is_confirmed(&at(600)), "time alone says nothing");
+    assert_eq!(gate.disagrees_since(&at(0)), None);
+    assert_eq!(gate.confirms_skew_at(&at(5)), Some(at(60).wall));
+    assert_eq!(gate.skew(&at(0)), Skew::Secs(3600));
+    assert_eq!(
+        gate.disagrees_since(&at(600)),
+        None,
+        "time alone says nothing"
+    );
     answer(&mut gate, &at(59), Some("Sat, 16 Apr 2016 18:08:59 GMT"));
     answer(&mut gate, &at(61), None);
-    assert!(!gate.skew_is_confirmed(&at(61)));
+    assert_eq!(gate.disagrees_since(&at(61)), None);
     answer(&mut gate, &at(62), Some("Sat, 16 Apr 2016 18:09:02 GMT"));
-    assert!(gate.skew_is_confirmed(&at(62)));
+    assert_eq!(gate.disagrees_since(&at(62)), Some(at(0).wall));
+    assert_eq!(gate.confirms_skew_at(&at(62)), None);
     let mut set = at(63);
     set.wall = set.wall.plus(Duration::from_secs(3600));
-    assert!(!gate.skew_is_confirmed(&set), "our clock was set");
+    assert_eq!(gate.disagrees_since(&set), None, "our clock was set");
     answer(&mut gate, &at(70), Some("Sat, 16 Apr 2016 17:09:10 GMT"));
     answer(&mut gate, &at(71), Some("Sat, 16 Apr 2016 18:09:11 GMT"));
-    assert!(!gate.skew_is_confirmed(&at(71)), "it begins anew");
+    assert_eq!(gate.disagrees_since(&at(71)), None, "it begins anew");
 }
 
 #[test]

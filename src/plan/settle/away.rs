@@ -4,11 +4,32 @@ use std::collections::BTreeSet;
 
 use crate::domain::text::span;
 use crate::domain::{CertificateId, Fingerprint, RowContent};
-use crate::plan::book::{Belief, Deleting, Intent, Standing};
+use crate::plan::book::{Belief, Deleting, InSource, Intent, Standing};
 use crate::plan::entry::{Entry, What};
 use crate::plan::settle::{ReadBack, View, is_ripe};
 
 impl View<'_> {
+    /// Whether what left the list must not come back by itself, nor its key: it was ours or once in a file, and neither
+    /// policy took it away nor was it expired.
+    pub(super) fn is_to_be_remembered(&self, before: &Standing, belief: &Belief) -> bool {
+        let was_ours = match before {
+            Standing::Confirmed(_) | Standing::Disabled { .. } => true,
+            Standing::Deleting(deleting) => deleting.ordered,
+            Standing::Foreign { .. } => false,
+            _ => return false,
+        };
+        let was_here = match before {
+            Standing::Deleting(_) => was_ours,
+            _ => was_ours || belief.source != InSource::Never,
+        };
+        let is_over = belief.is_over(self.clocks);
+        let is_away = matches!(
+            belief.standing,
+            Standing::Seen | Standing::Removed { .. } | Standing::Retired { .. }
+        );
+        is_away && was_here && !is_over
+    }
+
     pub(super) fn not_listed_yet(
         &self,
         fingerprint: Fingerprint,
@@ -78,7 +99,7 @@ impl View<'_> {
         let over = belief
             .certificate
             .as_ref()
-            .is_none_or(|it| !self.is_skewed && it.validity().is_over(self.now.wall));
+            .is_none_or(|it| it.validity().is_over(self.clocks));
         let ours = matches!(belief.standing, Standing::Confirmed(_));
         let missed = belief.is_wanted() || (only_trust && ours);
         let ordered = matches!(belief.standing, Standing::Disabled { ordered: true, .. });

@@ -1,11 +1,10 @@
 //! What goes up, what is read back, and what is concluded when something is missing.
 
 use super::*;
-use crate::domain::{RowContent, Timestamp};
-use crate::plan::book::PostOutcome;
+use crate::domain::{RowContent, Skew, Timestamp};
 use crate::plan::policy::Mode;
 use crate::plan::settle::{Unreachable, resume};
-use crate::plan::testing::{Fate, certificate_valid};
+use crate::plan::testing::{Fate, certificate_valid, no_answer};
 
 #[test]
 fn a_new_file_is_uploaded_once_and_read_back() {
@@ -63,28 +62,172 @@ fn a_lost_answer_is_found_by_fingerprint() {
     assert_eq!(world.words(), ["seen", "uploaded", "settled"]);
 }
 
-#[test]
-fn a_lost_request_is_repeated_only_after_the_window_and_two_lists() {
+/// The waits between the POSTs of a certificate that is never listed, in so many hours, in multiples of `settle`.
+fn waits(fate: Fate, hours: u64) -> Vec<u64> {
     let mut world = World::new();
-    world.fate = Fate::RequestLost;
+    world.fate = fate;
     let okta = certificate("okta", "k1", 300);
     world.file("okta.pem", &[&okta]);
     let (mut sent_at, mut due) = (Vec::new(), NOW);
-    for second in 0..(8 * 3600_u64) {
+    for second in 0..(hours * 3600) {
         if due <= world.now.wall {
             let before = world.posts.len();
             world.pass();
-            due = world.plan().due.expect("something waits");
+            let plan = world.plan();
+            let hourly = NOW.plus(Duration::from_secs((second / 3600 + 1) * 3600));
+            due = plan.due.map_or(hourly, |it| it.min(hourly));
             if world.posts.len() > before {
                 sent_at.push(second);
             }
         }
         world.sleep(Duration::from_secs(1));
     }
-    let waits: Vec<u64> = sent_at.windows(2).map(|it| it[1] - it[0]).collect();
-    assert_eq!(waits, [180, 900, 3600, 21_600], "settle, 15 min, 1 h, 6 h");
     assert_eq!(world.state(&okta), "settling");
     assert!(!world.plan().outlook.in_step);
+    sent_at.windows(2).map(|it| (it[1] - it[0]) / 180).collect()
+}
+
+#[test]
+fn a_lost_request_is_repeated_only_after_its_window_which_grows_to_an_hour() {
+    assert_eq!(waits(Fate::RequestLost, 5), [1, 5, 10, 20, 20, 20, 20]);
+}
+
+#[test]
+fn an_outage_of_any_length_is_made_good_within_five_times_settle() {
+    let waits = waits(Fate::ServerError, 40);
+    assert_eq!(waits[..5], [1, 2, 4, 5, 5]);
+    assert!(waits.len() > 150, "for ever: {}", waits.len());
+    assert_eq!(waits.last(), Some(&5));
+}
+
+#[test]
+fn what_is_accepted_and_never_listed_three_times_is_sent_again_only_by_sync() {
+    assert_eq!(waits(Fate::Forgotten, 48), [1, 5], "three in all");
+    let mut world = World::new();
+    world.fate = Fate::Forgotten;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    for _ in 0..60 {
+        world.pass();
+        world.sleep(4 * MINUTE);
+    }
+    assert_eq!(world.posts.len(), 3);
+    assert!(world.why(&okta).contains("`sync` sends it once more"));
+    for _ in 0..3 {
+        world.book.lift_holds();
+        world.pass();
+        world.sleep(4 * MINUTE);
+    }
+    assert_eq!(world.posts.len(), 6, "one each time");
+    world.fate = Fate::Well;
+    world.book.lift_holds();
+    world.pass();
+    assert_eq!((world.posts.len(), world.state(&okta)), (7, "trusted"));
+}
+
+#[test]
+fn a_hundred_posts_that_nobody_answers_are_enough() {
+    assert_eq!(waits(Fate::RequestLost, 120).len(), 99);
+}
+
+#[test]
+fn sync_shortens_a_later_window_to_the_first_one_and_never_below_it() {
+    let mut world = World::new();
+    world.fate = Fate::RequestLost;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    for posts in 1..=5 {
+        // Typed each second, it makes no POST before three minutes and two lists.
+        for second in 0..180 {
+            world.book.lift_holds();
+            world.pass();
+            assert_eq!(world.posts.len(), posts, "{second} s after POST {posts}");
+            world.sleep(Duration::from_secs(1));
+        }
+    }
+}
+
+/// Whether a certificate counts as undelivered now.
+fn is_undelivered(world: &World, certificate: &Certificate) -> bool {
+    let fingerprint = Some(certificate.fingerprint());
+    let plan = world.plan();
+    let item = plan.items.iter().find(|it| it.fingerprint == fingerprint);
+    let from = item.unwrap().undelivered_from;
+    from.is_some_and(|it| it <= world.now.wall)
+}
+
+#[test]
+fn an_upload_that_fails_twice_or_for_a_quarter_of_an_hour_is_undelivered() {
+    let okta = certificate("okta", "k1", 300);
+    for (fate, seconds) in [
+        (Fate::ServerError, 180),
+        (Fate::RequestLost, 180),
+        (Fate::Forgotten, 180),
+        (Fate::NotDone, 900),
+    ] {
+        let mut world = World::new();
+        world.fate = fate;
+        world.file("okta.pem", &[&okta]);
+        let mut from = None;
+        for second in (0..1_000).step_by(10) {
+            world.pass();
+            if is_undelivered(&world, &okta) {
+                from.get_or_insert(second);
+            } else {
+                assert_eq!(from, None, "{fate:?}: once it is, it stays so");
+            }
+            world.sleep(Duration::from_secs(10));
+        }
+        assert_eq!(from, Some(seconds), "{fate:?}");
+        world.fate = Fate::Well;
+        world.sleep(HOUR);
+        world.pass();
+        world.pass();
+        assert!(!is_undelivered(&world, &okta), "{fate:?}: it is there");
+    }
+}
+
+#[test]
+fn what_failed_before_its_file_went_is_forgotten_when_it_comes_back() {
+    let mut world = World::new();
+    world.fate = Fate::NotDone;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    world.files.clear();
+    world.file("other.pem", &[&certificate("other", "k2", 300)]);
+    world.sleep(DAY);
+    world.pass();
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    assert!(!is_undelivered(&world, &okta));
+}
+
+#[test]
+fn a_400_may_lie() {
+    let mut world = World::new();
+    world.fate = Fate::RefusedInVain;
+    let okta = certificate("okta", "k1", 300);
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    assert_eq!((world.state(&okta), world.posts.len()), ("found", 1));
+
+    let mut world = World::new();
+    world.fate = Fate::Refused;
+    world.file("okta.pem", &[&okta]);
+    world.pass();
+    for _ in 0..3 {
+        world.book.lift_holds();
+        world.pass();
+        assert_eq!(world.state(&okta), "settling");
+        world.sleep(Duration::from_secs(50));
+    }
+    assert_eq!(world.posts.len(), 1, "sync sends it again after the window");
+    world.row(&okta); // it arrives late
+    world.sleep(3 * MINUTE);
+    world.book.lift_holds();
+    world.pass();
+    assert_eq!((world.state(&okta), world.posts.len()), ("found", 1));
 }
 
 #[test]
@@ -117,8 +260,9 @@ fn intended() -> (World, Certificate) {
 fn a_machine_that_slept_before_the_request_ends_no_window() {
     let (mut world, okta) = intended();
     world.sleep(DAY);
-    let outcome = PostOutcome::Unknown("no answer".to_owned());
-    world.book.record(okta.fingerprint(), &outcome, &world.now);
+    world
+        .book
+        .record(okta.fingerprint(), &no_answer(), &world.now);
     for _ in 0..2 {
         world.sleep(MINUTE);
         world.observe().unwrap();
@@ -335,13 +479,13 @@ fn a_clock_that_is_years_ahead_makes_no_removal_an_end() {
     world.pass();
     let right = world.now.wall;
     world.now.wall = right.plus(DAY * 4000);
-    world.is_skewed = true;
+    world.skew = Skew::Secs(-4_000 * 86_400);
     world.rows.retain(|it| it.certificate() != Some(&a));
     world.observe().unwrap();
     world.sleep(4 * MINUTE);
     world.observe().unwrap();
     world.now.wall = right.plus(4 * MINUTE);
-    world.is_skewed = false;
+    world.skew = Skew::None;
     world.pass();
     assert_eq!((world.state(&a), world.rows_of(&a)), ("removed", 0));
 }
@@ -623,6 +767,11 @@ fn a_certificate_refused_before_its_start_waits_for_it() {
     let start = NOW.as_secs() + 2 * 86_400;
     let next = certificate_valid("next", "k1", start, start + 86_400 * 365);
     world.file("next.pem", &[&next]);
+    world.pass();
+    assert_eq!(world.state(&next), "waiting");
+    let window = NOW.plus(3 * MINUTE);
+    assert_eq!(world.plan().due, Some(window), "the 400 may lie");
+    world.sleep(3 * MINUTE);
     world.pass();
     assert_eq!(world.state(&next), "waiting");
     assert_eq!(world.plan().due.map(Timestamp::as_secs), Some(start));

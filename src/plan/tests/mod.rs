@@ -8,9 +8,11 @@ use crate::plan::testing::{DAY, NOW, World, certificate};
 use crate::view::testing::attention_of;
 
 mod admission;
+mod clocks;
 mod decisions;
 mod delivery;
 mod properties;
+mod removal;
 mod retirement;
 mod scenarios;
 mod trust;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Fingerprint, RowContent};
+use crate::domain::{Fingerprint, RowContent, Skew};
 use crate::plan::book::{Standing, Word};
 use crate::plan::decision::Decision;
 use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
@@ -165,7 +165,8 @@ fn happen(world: &mut World, event: &Event) {
         Event::Observe(false) => world.policy.mode = Mode::Manage,
         Event::Budget(limit) => world.policy.trust.new_keys_per_day = *limit,
         Event::Pin(it) => drop(world.policy.trust.pins.insert(pool(*it).fingerprint())),
-        Event::Skew(is_skewed) => world.is_skewed = *is_skewed,
+        Event::Skew(false) => world.skew = Skew::None,
+        Event::Skew(true) => world.doubt_the_clock(),
         Event::Sleep(secs) => world.sleep(Duration::from_secs(*secs)),
         Event::Jump(days) => {
             let wall = world.now.wall.as_millis() + days * 86_400_000;

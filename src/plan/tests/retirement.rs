@@ -2,11 +2,12 @@
 //! request whose outcome nobody knows.
 
 use super::*;
-use crate::domain::{RowContent, Timestamp};
+use crate::domain::{RowContent, Skew, Timestamp};
 use crate::plan::book::Standing;
 use crate::plan::decision::Decision;
 use crate::plan::policy::{Mode, Require, RetireAction, RetireWhen};
 use crate::plan::retire::{Block, How};
+use crate::plan::rollover::Action;
 use crate::plan::testing::Fate;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -185,7 +186,7 @@ fn an_unhealthy_source_says_nothing_about_absence() {
 #[test]
 fn a_clock_in_doubt_takes_nothing_away() {
     let (mut world, old, _) = ready(RetireAction::Delete);
-    world.is_skewed = true;
+    world.doubt_the_clock();
     world.pass();
     assert_eq!(blocks(&world, &old), [Block::ClockInDoubt]);
     assert!(world.writes.is_empty());
@@ -354,6 +355,32 @@ fn an_addition_that_may_have_arrived_still_comes_first() {
     assert_eq!(world.state(&third), "settling");
     assert_eq!(blocks(&world, &old), [Block::AdditionsFirst]);
     assert!(world.writes.is_empty());
+}
+
+#[test]
+fn a_stuck_upload_holds_no_retirement_that_an_operator_ordered() {
+    for fate in [
+        Fate::RequestLost,
+        Fate::ServerError,
+        Fate::Refused,
+        Fate::NotDone,
+    ] {
+        let (mut world, old, _) = ready(RetireAction::Keep);
+        world.decide(Decision::Retire(How::Delete), &old).unwrap();
+        let third = certificate("third", "k3", 500);
+        world.file("third.pem", &[&third]);
+        world.fate = fate;
+        let plan = world.pass();
+        let first: Vec<_> = plan.actions.iter().map(Action::word).collect();
+        assert_eq!(
+            first,
+            ["upload"],
+            "{fate:?}: what was never tried goes first"
+        );
+        world.fate = Fate::Well;
+        world.pass();
+        assert_eq!(world.writes_of(&old), ["delete"], "{fate:?}");
+    }
 }
 
 #[test]
@@ -845,7 +872,7 @@ fn the_date_is_announced_from_the_first_day() {
 }
 
 #[test]
-fn a_clock_in_doubt_makes_nobody_forget_what_a_person_took_away() {
+fn what_an_operator_took_away_is_remembered_whatever_the_clock_says() {
     for is_skewed in [true, false] {
         let (mut world, old, _) = ready(RetireAction::Keep);
         world.decide(Decision::Retire(How::Delete), &old).unwrap();
@@ -854,14 +881,14 @@ fn a_clock_in_doubt_makes_nobody_forget_what_a_person_took_away() {
         assert_eq!(world.rows_of(&old), 0);
         let wall = world.now.wall;
         world.now.wall = wall.plus(4_000 * DAY);
-        world.is_skewed = is_skewed;
+        if is_skewed {
+            world.skew = Skew::Secs(-4_000 * 86_400);
+        }
         world.pass();
         world.now.wall = wall;
-        world.is_skewed = false;
+        world.skew = Skew::None;
         world.file("old.pem", &[&old]);
         world.pass();
-        // Without doubt it was over, and there is nothing to remember of it.
-        let sent = usize::from(!is_skewed);
-        assert_eq!(world.rows_of(&old), sent, "skewed: {is_skewed}");
+        assert_eq!(world.rows_of(&old), 0, "skewed: {is_skewed}");
     }
 }

@@ -11,7 +11,7 @@ use crate::plan::state::State;
 
 use super::certificate;
 use super::raise::{About, Raised, reason_of};
-use super::sentence::{LONGEST, of_reason, skew, trouble};
+use super::sentence::{LONGEST, trouble};
 use super::{Advice, AlarmReason, Scene};
 use crate::view::named::which;
 use crate::view::refusal_text::{help_lines, shell_word};
@@ -118,7 +118,7 @@ impl Adviser<'_> {
                 )
                 .note("ask", "sso-certd check-config --probe"),
             Some(FailureKind::Status(_)) => advice.note("ask", "sso-certd check-config --probe"),
-            Some(FailureKind::NoAnswer | FailureKind::Tls | FailureKind::TlsDates) => advice
+            Some(FailureKind::NoAnswer | FailureKind::Tls) => advice
                 .note("look at", format!("DNS, firewall, accounts.{name}.proxy: the way to SendGrid"))
                 .note("ask", "sso-certd check-config --probe"),
             None => advice,
@@ -139,7 +139,11 @@ impl Adviser<'_> {
 
     fn of_integration(&self, reason: AlarmReason, it: &IntegrationSnapshot) -> Vec<Advice> {
         let each = |advise: &dyn Fn(&Item) -> Advice| -> Vec<Advice> {
-            of_reason(it, reason).into_iter().map(advise).collect()
+            self.scene
+                .of_reason(it, reason)
+                .into_iter()
+                .map(advise)
+                .collect()
         };
         let now = self.scene.now;
         match reason {
@@ -149,6 +153,7 @@ impl Adviser<'_> {
             AlarmReason::Undecodable => each(&|item| certificate::undecodable(item, it)),
             AlarmReason::Duplicate => each(&|item| certificate::duplicate(item, it)),
             AlarmReason::Removed => each(&|item| certificate::removed(item, it, now)),
+            AlarmReason::Undelivered => each(&|item| self.undelivered(item, it)),
             AlarmReason::Approval | AlarmReason::KeyBudget => {
                 each(&|item| certificate::held(item, it, now))
             }
@@ -174,16 +179,16 @@ impl Adviser<'_> {
                 ),
             ],
             AlarmReason::SourceDown => vec![source_down(it)],
-            AlarmReason::Withheld => vec![withheld(it)],
+            AlarmReason::Withheld => vec![withheld(it, &self.scene.of_reason(it, reason))],
             AlarmReason::NotInSource => vec![others_alone(
                 Advice::new(format!(
                     "{}: no certificate in the directory is trusted at SendGrid",
                     it.name
                 )),
                 it,
-                &others(items(it), now),
+                &others(items(it), it.clocks(now)),
             )],
-            AlarmReason::NotSetUp => vec![help_in(
+            AlarmReason::NotSetUp => vec![self.help_in(
                 Advice::new(format!(
                     "{}: SendGrid has listed no valid certificate for it yet",
                     it.name
@@ -197,8 +202,25 @@ impl Adviser<'_> {
         }
     }
 
+    fn undelivered(&self, item: &Item, it: &IntegrationSnapshot) -> Advice {
+        let which = which(item);
+        let advice = Advice::new(format!(
+            "{}: {which} was sent and does not arrive: {}",
+            it.name, item.why
+        ))
+        .note("now", format!("sso-certd sync {}", it.name));
+        let account = self.scene.snapshot.accounts.get(&it.account);
+        if account.is_some_and(|it| it.uploads_forbidden) {
+            return advice.note(
+                "look at",
+                "the key's scopes (sso.settings.create): sso-certd check-config --probe",
+            );
+        }
+        advice.note("or", "an upload in SendGrid's own pages")
+    }
+
     fn no_trust(&self, it: &IntegrationSnapshot) -> Advice {
-        let others = others(items(it), self.scene.now);
+        let others = others(items(it), it.clocks(self.scene.now));
         if !others.is_empty() {
             let advice = Advice::new(format!(
                 "{}: no certificate in the directory is trusted at SendGrid",
@@ -210,10 +232,51 @@ impl Adviser<'_> {
             "{}: SendGrid trusts no valid certificate for it; nobody can sign in through it",
             it.name
         ));
-        help_in(advice, it).note(
+        self.help_in(advice, it).note(
             "meanwhile",
             "who signs in to SendGrid with a password, and API keys, are not affected",
         )
+    }
+
+    /// What brings a certificate to SendGrid where none is valid.
+    fn help_in(&self, advice: Advice, it: &IntegrationSnapshot) -> Advice {
+        let is_told = |item: &Item| reason_of(item, it.mode, self.scene.now).is_some();
+        if items(it).iter().any(is_told) {
+            return advice; // what helps depends on what another alarm says
+        }
+        let goes = |item: &&Item| {
+            matches!(
+                item.state,
+                State::Planned | State::Settling | State::Waiting | State::Ahead
+            )
+        };
+        if let Some(item) = items(it).iter().find(goes) {
+            let why = match item.state {
+                State::Ahead => "it is there, and its validity begins later".to_owned(),
+                _ => item.why.to_string(),
+            };
+            return advice.note("waits", format!("{}: {why}", which(item)));
+        }
+        if it.mode == Mode::Observe {
+            return advice.note(
+                "what helps",
+                "mode = \"manage\", or an upload in SendGrid's own pages: here it is only observed",
+            );
+        }
+        let advice = advice.note(
+            "what helps",
+            format!(
+                "the identity provider's current certificate in {}",
+                directory(it)
+            ),
+        );
+        match ignored(it) {
+            Some(file) => advice.note(
+                "ignored",
+                format!("{file}: integrations.{}.files does not name it", it.name),
+            ),
+            None => advice,
+        }
     }
 
     /// The end comes near and no successor is trusted; if one is on its way or held, that is said elsewhere.
@@ -234,7 +297,7 @@ impl Adviser<'_> {
                 "{}: trust ends on {}, in {}; {effect}",
                 it.name,
                 end.date(),
-                left(end.since(self.scene.now))
+                left(it.clocks(self.scene.now).left_until(end))
             ))
             .note(
                 "what helps",
@@ -257,47 +320,6 @@ fn uncompared(it: &IntegrationSnapshot) -> Vec<Advice> {
             .note("now", format!("sso-certd sync {}", it.name))
             .note("until then", "what SendGrid trusts stays as it is"),
     ]
-}
-
-/// What brings a certificate to SendGrid where none is valid.
-fn help_in(advice: Advice, it: &IntegrationSnapshot) -> Advice {
-    let is_told = |item: &Item| reason_of(item, it.mode).is_some();
-    if items(it).iter().any(is_told) {
-        return advice; // what helps depends on what another alarm says
-    }
-    let goes = |item: &&Item| {
-        matches!(
-            item.state,
-            State::Planned | State::Settling | State::Waiting | State::Ahead
-        )
-    };
-    if let Some(item) = items(it).iter().find(goes) {
-        let why = match item.state {
-            State::Ahead => "it is there, and its validity begins later".to_owned(),
-            _ => item.why.to_string(),
-        };
-        return advice.note("waits", format!("{}: {why}", which(item)));
-    }
-    if it.mode == Mode::Observe {
-        return advice.note(
-            "what helps",
-            "mode = \"manage\", or an upload in SendGrid's own pages: here it is only observed",
-        );
-    }
-    let advice = advice.note(
-        "what helps",
-        format!(
-            "the identity provider's current certificate in {}",
-            directory(it)
-        ),
-    );
-    match ignored(it) {
-        Some(file) => advice.note(
-            "ignored",
-            format!("{file}: integrations.{}.files does not name it", it.name),
-        ),
-        None => advice,
-    }
 }
 
 fn others_alone(advice: Advice, it: &IntegrationSnapshot, others: &[&Item]) -> Advice {
@@ -323,8 +345,7 @@ fn others_alone(advice: Advice, it: &IntegrationSnapshot, others: &[&Item]) -> A
     }
 }
 
-fn withheld(it: &IntegrationSnapshot) -> Advice {
-    let withheld = of_reason(it, AlarmReason::Withheld);
+fn withheld(it: &IntegrationSnapshot, withheld: &[&Item]) -> Advice {
     let names: Vec<String> = withheld.iter().map(|it| which(it)).collect();
     let number = count(names.len(), "certificate is", "certificates are");
     let advice =
@@ -435,15 +456,14 @@ fn tls(account: &AccountSnapshot) -> Advice {
 }
 
 fn clock_differs(account: &AccountSnapshot) -> Advice {
-    let by = skew(account).map_or_else(String::new, |it| format!(" by {it}"));
     Advice::new(format!(
-        "account {}: this machine's clock and SendGrid's differ{by}",
+        "account {}: this machine's clock and SendGrid's disagree",
         account.name
     ))
-    .note("look at it", "timedatectl")
+    .note("what helps", "set the clock, as timedatectl shows it")
     .note(
         "until then",
-        "a certificate counts as expired only if both clocks say so",
+        "a certificate is over, or not yet valid, only if it is by both clocks; none is taken away",
     )
 }
 

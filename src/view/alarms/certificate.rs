@@ -16,6 +16,19 @@ use crate::view::when::day_and_clock;
 
 pub(super) fn unmanaged(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Advice {
     let which = which(item);
+    if item.why == Why::DeniedAndListed {
+        return Advice::new(format!(
+            "{}: SendGrid lists {which}{}, which was denied: whoever holds its key can sign in",
+            it.name,
+            row(item)
+        ))
+        .identity(item, it, now)
+        .note("ours", format!("sso-certd retire {which} --delete"))
+        .note(
+            "else",
+            "delete it in SendGrid's own pages, also if it is the last one",
+        );
+    }
     Advice::new(format!(
         "{}: SendGrid lists {which}{}, which did not come from here",
         it.name,

@@ -120,16 +120,17 @@ fn of_integration<'a>(raised: &mut Vec<Raised<'a>>, it: &'a IntegrationSnapshot,
 }
 
 fn of_account<'a>(raised: &mut Vec<Raised<'a>>, account: &'a AccountSnapshot) {
-    let mut raise = |reason| raised.push(Raised::new(reason, About::Account(account), None));
+    let about = About::Account(account);
+    let mut raise = |reason, since| raised.push(Raised::new(reason, about, since));
     if account.needs_key() {
-        raise(AlarmReason::ApiKey);
+        raise(AlarmReason::ApiKey, None);
     }
     let kind = account.failure.as_ref().map(|it| it.kind);
     if account.lacks_client() || kind == Some(FailureKind::Tls) {
-        raise(AlarmReason::Tls);
+        raise(AlarmReason::Tls, None);
     }
-    if account.clock_is_doubted || kind == Some(FailureKind::TlsDates) {
-        raise(AlarmReason::Clock);
+    if let Some(fault) = account.clock {
+        raise(AlarmReason::Clock, Some(fault.since));
     }
 }
 
@@ -209,7 +210,7 @@ fn of_plan(plan: &Plan, mode: Mode, expiry: &ExpiryPolicy, now: Timestamp) -> Ve
     let mut found = of_trust(plan, expiry, now);
     let mut by_reason: BTreeMap<AlarmReason, Vec<&Item>> = BTreeMap::new();
     for item in &plan.items {
-        if let Some(reason) = reason_of(item, mode) {
+        if let Some(reason) = reason_of(item, mode, now) {
             by_reason.entry(reason).or_default().push(item);
         }
     }
@@ -222,7 +223,7 @@ fn of_plan(plan: &Plan, mode: Mode, expiry: &ExpiryPolicy, now: Timestamp) -> Ve
         let deadline = items.iter().filter_map(|it| decide_by(it, outlook)).min();
         let is_near = outlook
             .ends
-            .is_some_and(|it| it <= now.plus(expiry.critical));
+            .is_some_and(|it| outlook.skew.at(now).left_until(it) <= expiry.critical);
         found.push(Found {
             reason,
             since,
@@ -236,9 +237,10 @@ fn of_plan(plan: &Plan, mode: Mode, expiry: &ExpiryPolicy, now: Timestamp) -> Ve
 /// Whether people can sign in, for how long, and what that rests on.
 fn of_trust(plan: &Plan, expiry: &ExpiryPolicy, now: Timestamp) -> Vec<Found> {
     let (outlook, trust) = (&plan.outlook, &plan.outlook.trust);
-    let listed = plan.items.iter().filter(|it| it.may_let_in(now));
+    let clocks = outlook.skew.at(now);
+    let listed = plan.items.iter().filter(|it| it.may_let_in(clocks));
     let valid = listed.clone().count();
-    let trusted = usize::from(is_trusting(&plan.items, now));
+    let trusted = usize::from(is_trusting(&plan.items, clocks));
     let mut found = Vec::new();
     if outlook.has_lost(trust, trusted, valid) {
         let ends = plan.items.iter().filter(|it| it.is_listed);
@@ -267,7 +269,7 @@ fn of_trust(plan: &Plan, expiry: &ExpiryPolicy, now: Timestamp) -> Vec<Found> {
             reason: AlarmReason::NotInSource,
             since: outlook.first_list,
             deadline: Some(end),
-            presses: end <= now.plus(NOT_IN_SOURCE),
+            presses: clocks.left_until(end) <= NOT_IN_SOURCE,
         });
     }
     if let Some(end) = outlook.ends.filter(|_| trusted + valid > 0) {
@@ -280,19 +282,18 @@ fn of_trust(plan: &Plan, expiry: &ExpiryPolicy, now: Timestamp) -> Vec<Found> {
                 presses: true,
             });
         };
-        if critical <= now {
+        if clocks.left_until(end) <= expiry.critical {
             ends(AlarmReason::TrustEnds, critical);
         }
-        let due = outlook.successor_due.filter(|it| *it <= now);
-        if let Some(due) = due.filter(|_| !outlook.successor_known) {
-            ends(AlarmReason::NoSuccessor, due);
+        if clocks.left_until(end) <= expiry.successor && !outlook.successor_known {
+            ends(AlarmReason::NoSuccessor, end.minus(expiry.successor));
         }
     }
     found
 }
 
 /// Why a certificate or row needs somebody, if it does.
-pub(super) fn reason_of(item: &Item, mode: Mode) -> Option<AlarmReason> {
+pub(super) fn reason_of(item: &Item, mode: Mode, now: Timestamp) -> Option<AlarmReason> {
     if item.is_withheld(mode) {
         return Some(AlarmReason::Withheld);
     }
@@ -303,6 +304,10 @@ pub(super) fn reason_of(item: &Item, mode: Mode) -> Option<AlarmReason> {
             Why::KeyBudget { .. } | Why::TooMany { .. } => Some(AlarmReason::KeyBudget),
             _ => Some(AlarmReason::Approval),
         },
+        State::Planned | State::Settling | State::Waiting => {
+            let is_late = item.undelivered_from.is_some_and(|it| it <= now);
+            is_late.then_some(AlarmReason::Undelivered)
+        }
         State::Rejected => Some(AlarmReason::Rejected),
         State::Removed => Some(AlarmReason::Removed),
         State::Replaced => Some(AlarmReason::Replaced),
@@ -312,9 +317,6 @@ pub(super) fn reason_of(item: &Item, mode: Mode) -> Option<AlarmReason> {
         State::Trusted
         | State::Ahead
         | State::Found
-        | State::Planned
-        | State::Settling
-        | State::Waiting
         | State::Denied
         | State::Expired
         | State::Superseded

@@ -40,10 +40,7 @@ impl Scene<'_> {
         let name = &account.name;
         match raised.reason {
             AlarmReason::NotCompared => self.silent(raised, account),
-            AlarmReason::Clock => Words::from(format!(
-                "This machine's clock and SendGrid's differ{}: set the clock",
-                skew(account).map_or_else(String::new, |it| format!(" by {it}"))
-            )),
+            AlarmReason::Clock => self.clock(account),
             AlarmReason::Tls => Words::from(format!(
                 "Nothing of account {name} is compared or uploaded: {}",
                 printable(trouble(account), LONGEST)
@@ -56,6 +53,18 @@ impl Scene<'_> {
             )),
             other => Words::from(format!("Account {name} needs you: {other}")),
         }
+    }
+
+    fn clock(&self, account: &AccountSnapshot) -> Words {
+        let theirs = account.clock.and_then(|it| it.skew.at(self.now).theirs());
+        let why = theirs.map_or_else(
+            || "the certificate of SendGrid's server is not valid by it".to_owned(),
+            |it| {
+                let ours = self.now.minute();
+                format!("it is {ours} UTC, SendGrid's {}", it.minute())
+            },
+        );
+        Words::from(format!("Set the clock of this machine: {why}"))
     }
 
     fn of_integration(&self, raised: &Raised<'_>, it: &IntegrationSnapshot) -> Words {
@@ -74,15 +83,16 @@ impl Scene<'_> {
             AlarmReason::PrivateKey | AlarmReason::Refused => {
                 format!("{name} needs you: {}", refused(it, raised.reason))
             }
+            AlarmReason::Undelivered => self.undelivered(it),
             AlarmReason::Approval => format!("{name} needs you: {}", self.approval(it)),
-            AlarmReason::KeyBudget => format!("{name} needs you: {}", key_budget(it)),
+            AlarmReason::KeyBudget => format!("{name} needs you: {}", self.key_budget(it)),
             AlarmReason::Rejected => {
-                let which = first(it, AlarmReason::Rejected);
+                let which = self.first(it, AlarmReason::Rejected);
                 format!("{name} needs you: SendGrid refuses {which} (400)")
             }
             AlarmReason::NoSuccessor => {
                 let end = latest_end(it).unwrap_or(self.now);
-                let left = left(end.since(self.now));
+                let left = left(it.clocks(self.now).left_until(end));
                 format!("{name}: {left} left and no successor in the directory yet")
             }
             AlarmReason::SourceDown => {
@@ -101,7 +111,7 @@ impl Scene<'_> {
                 format!("{name}: SendGrid has listed no valid certificate for it yet{as_of}")
             }
             AlarmReason::Duplicate => {
-                let which = first(it, AlarmReason::Duplicate);
+                let which = self.first(it, AlarmReason::Duplicate);
                 format!("{name}: SendGrid lists {which} twice{as_of}")
             }
             AlarmReason::Ledger | AlarmReason::ApiKey | AlarmReason::Tls | AlarmReason::Clock => {
@@ -115,7 +125,7 @@ impl Scene<'_> {
             .since
             .map_or_else(String::new, |it| format!(" since {}", clock(it, self.now)));
         let as_of = self.as_of(it);
-        let others = others(items(it), self.now);
+        let others = others(items(it), it.clocks(self.now));
         if others.is_empty() {
             return format!(
                 "Logins through {} fail: SendGrid trusts no valid certificate for it{since}{as_of}",
@@ -130,14 +140,23 @@ impl Scene<'_> {
     }
 
     fn unmanaged(&self, it: &IntegrationSnapshot) -> String {
-        let alone = if is_trusting(items(it), self.now) {
+        let alone = if is_trusting(items(it), it.clocks(self.now)) {
             ""
         } else {
             ", and nothing of ours"
         };
+        let denied = self.of_reason(it, AlarmReason::Unmanaged);
+        if let Some(item) = denied.iter().find(|it| it.why == Why::DeniedAndListed) {
+            return format!(
+                "A denied certificate: SendGrid lists {} for {}, and its key can sign in{alone}{}",
+                brief(item),
+                it.name,
+                self.as_of(it)
+            );
+        }
         format!(
             "Somebody else's certificate: SendGrid lists {} for {}, which did not come from here{alone}{}",
-            first(it, AlarmReason::Unmanaged),
+            self.first(it, AlarmReason::Unmanaged),
             it.name,
             self.as_of(it)
         )
@@ -148,14 +167,25 @@ impl Scene<'_> {
         format!(
             "Logins through {} stop in {}, on {}: no successor is trusted{}",
             it.name,
-            span(end.since(self.now)),
+            span(it.clocks(self.now).left_until(end)),
             end.date(),
             self.as_of(it)
         )
     }
 
+    fn undelivered(&self, it: &IntegrationSnapshot) -> String {
+        let which = self.first(it, AlarmReason::Undelivered);
+        let account = self.snapshot.accounts.get(&it.account);
+        let why = if account.is_some_and(|it| it.uploads_forbidden) {
+            "SendGrid forbids uploads with this key; scope sso.settings.create?"
+        } else {
+            "SendGrid does not list it"
+        };
+        format!("{}: {which} was sent and does not arrive: {why}", it.name)
+    }
+
     fn approval(&self, it: &IntegrationSnapshot) -> String {
-        let pending = of_reason(it, AlarmReason::Approval);
+        let pending = self.of_reason(it, AlarmReason::Approval);
         let since = pending.iter().filter_map(|item| item.since).min();
         let since = since.map_or_else(String::new, |it| format!(" since {}", clock(it, self.now)));
         let what = match pending.len() {
@@ -171,7 +201,7 @@ impl Scene<'_> {
     }
 
     fn withheld(&self, it: &IntegrationSnapshot) -> String {
-        let withheld = of_reason(it, AlarmReason::Withheld);
+        let withheld = self.of_reason(it, AlarmReason::Withheld);
         let what = match withheld.as_slice() {
             [one] => format!("{} is not uploaded", brief(one)),
             many => format!("{} certificates are not uploaded", many.len()),
@@ -187,7 +217,7 @@ impl Scene<'_> {
     }
 
     fn not_in_source(&self, it: &IntegrationSnapshot) -> String {
-        let others = others(items(it), self.now);
+        let others = others(items(it), it.clocks(self.now));
         let end = latest_end(it).map_or_else(String::new, |end| format!(", until {}", end.date()));
         format!(
             "{}: no certificate in the directory is trusted at SendGrid; it lists {}{end}{}",
@@ -216,7 +246,7 @@ impl Scene<'_> {
             Some(FailureKind::Status(status)) => {
                 format!("Not sure: SendGrid has answered {status}{whose} {since}")
             }
-            Some(FailureKind::NoAnswer | FailureKind::Tls | FailureKind::TlsDates) => {
+            Some(FailureKind::NoAnswer | FailureKind::Tls) => {
                 format!("Not sure: SendGrid has not answered{whose} {since}")
             }
             None => {
@@ -259,6 +289,44 @@ impl Scene<'_> {
         )
     }
 
+    /// The certificates and rows for which a reason stands.
+    pub(super) fn of_reason<'b>(
+        &self,
+        it: &'b IntegrationSnapshot,
+        reason: AlarmReason,
+    ) -> Vec<&'b Item> {
+        items(it)
+            .iter()
+            .filter(|item| reason_of(item, it.mode, self.now) == Some(reason))
+            .collect()
+    }
+
+    fn first(&self, it: &IntegrationSnapshot, reason: AlarmReason) -> String {
+        let found = self.of_reason(it, reason);
+        found
+            .first()
+            .map_or_else(|| "a certificate".to_owned(), |item| brief(item))
+    }
+
+    fn key_budget(&self, it: &IntegrationSnapshot) -> String {
+        let which = self.first(it, AlarmReason::KeyBudget);
+        let held = self.of_reason(it, AlarmReason::KeyBudget);
+        match held.first().map(|item| item.why) {
+            Some(Why::TooMany { limit }) => {
+                format!("its directory holds more than {limit} certificates; {which} is held")
+            }
+            Some(Why::KeyBudget { limit }) => format!(
+                "more than {} in 24 h; {which} is held",
+                count(
+                    limit.try_into().unwrap_or(usize::MAX),
+                    "new key",
+                    "new keys"
+                )
+            ),
+            _ => "too many new keys in 24 h".to_owned(),
+        }
+    }
+
     /// A sentence about SendGrid's list is as old as the list.
     fn as_of(&self, it: &IntegrationSnapshot) -> String {
         match it.compared_at {
@@ -270,33 +338,11 @@ impl Scene<'_> {
     }
 }
 
-/// The certificates and rows for which a reason stands.
-pub(super) fn of_reason(it: &IntegrationSnapshot, reason: AlarmReason) -> Vec<&Item> {
-    items(it)
-        .iter()
-        .filter(|item| reason_of(item, it.mode) == Some(reason))
-        .collect()
-}
-
 /// Why an account has no secure connection.
 pub(super) fn trouble(account: &AccountSnapshot) -> &str {
     let unusable = account.unusable.as_ref().map(|it| it.text.as_str());
     let failure = account.failure.as_ref().map(|it| it.text.as_str());
     unusable.or(failure).unwrap_or_default()
-}
-
-/// How far the clocks differ, if that is known.
-pub(super) fn skew(account: &AccountSnapshot) -> Option<String> {
-    let skew = account.clock_skew.map(f64::abs).filter(|it| *it >= 1.0)?;
-    let skew = std::time::Duration::try_from_secs_f64(skew).ok()?;
-    Some(span(skew))
-}
-
-fn first(it: &IntegrationSnapshot, reason: AlarmReason) -> String {
-    let found = of_reason(it, reason);
-    found
-        .first()
-        .map_or_else(|| "a certificate".to_owned(), |item| brief(item))
 }
 
 /// What SendGrid lists that did not come from here, by number and name.
@@ -356,25 +402,6 @@ fn removed(it: &IntegrationSnapshot) -> String {
             it.name,
             gone.map_or_else(|| "a certificate".to_owned(), brief)
         ),
-    }
-}
-
-fn key_budget(it: &IntegrationSnapshot) -> String {
-    let which = first(it, AlarmReason::KeyBudget);
-    let held = of_reason(it, AlarmReason::KeyBudget);
-    match held.first().map(|item| item.why) {
-        Some(Why::TooMany { limit }) => {
-            format!("its directory holds more than {limit} certificates; {which} is held")
-        }
-        Some(Why::KeyBudget { limit }) => format!(
-            "more than {} in 24 h; {which} is held",
-            count(
-                limit.try_into().unwrap_or(usize::MAX),
-                "new key",
-                "new keys"
-            )
-        ),
-        _ => "too many new keys in 24 h".to_owned(),
     }
 }
 

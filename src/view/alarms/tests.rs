@@ -8,13 +8,13 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::*;
-use crate::domain::{AccountName, Certificate, Look, Reason, Refusal, SourceError};
+use crate::domain::{AccountName, Certificate, Look, Reason, Refusal, Skew, SourceError};
 use crate::plan::book::TrustRecord;
 use crate::plan::policy::Mode;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 use crate::plan::why::Why;
-use crate::view::snapshot::{AccountSnapshot, FailureKind, PassFailure, Unusable};
+use crate::view::snapshot::{AccountSnapshot, ClockFault, FailureKind, PassFailure, Unusable};
 use crate::view::status_text::exit;
 use crate::view::testing::{
     account_failure, adfs, adfs_next, because, certificate, integration, item, now, okta,
@@ -96,6 +96,11 @@ fn ends_in(days: u64) -> Certificate {
     certificate("CN=old", "2025-01-01", &end.date())
 }
 
+fn clock(skew: Skew) -> Option<ClockFault> {
+    let since = now().minus(HOUR);
+    Some(ClockFault { since, skew })
+}
+
 /// What may stand, and a name for each.
 fn situations() -> Vec<(&'static str, Snapshot)> {
     let mut all: Vec<(&'static str, Snapshot)> = Vec::new();
@@ -108,11 +113,11 @@ fn situations() -> Vec<(&'static str, Snapshot)> {
     let well = || one(integration("okta", vec![trusted()]));
     add(
         "the clocks differ",
-        with_account(well(), |it| it.clock_is_doubted = true),
+        with_account(well(), |it| it.clock = clock(Skew::Secs(-86_400))),
     );
     add(
         "a server's certificate is over by our clock",
-        failing(well(), "no secure connection", FailureKind::TlsDates),
+        with_account(well(), |it| it.clock = clock(Skew::Unknown)),
     );
 
     let nothing = || integration("okta", Vec::new());
@@ -155,6 +160,14 @@ fn situations() -> Vec<(&'static str, Snapshot)> {
     add(
         "a stranger's is listed",
         one(beside(item(State::Unmanaged, &adfs()))),
+    );
+    add(
+        "a denied one is listed",
+        one(beside(because(
+            State::Unmanaged,
+            &adfs(),
+            Why::DeniedAndListed,
+        ))),
     );
     add(
         "a row of ours carries another",
@@ -245,6 +258,13 @@ fn situations() -> Vec<(&'static str, Snapshot)> {
     stale.compared_at = Some(now().minus(minutes(121)));
     add("not compared for longer", one(stale));
 
+    let sent = |age| {
+        let mut sent = item(State::Settling, &adfs_next());
+        sent.undelivered_from = Some(now().minus(age).plus(minutes(15)));
+        one(beside(sent))
+    };
+    add("sent 14 min ago, not listed", sent(minutes(14)));
+    add("sent 15 min ago, not listed", sent(minutes(15)));
     add("a new key waits", one(beside(held)));
     add(
         "too many new keys",
@@ -351,6 +371,7 @@ fn each_situation_raises_what_the_table_says() {
         trust is lost, and something is listed twice   2  critical no_trust, critical duplicate
         one list lacks what was there                  0  
         a stranger's is listed                         2  critical unmanaged
+        a denied one is listed                         2  critical unmanaged
         a row of ours carries another                  2  critical replaced
         a private key lies there                       2  warning private_key
         trust ends in 6 d                              2  critical trust_ends, warning no_successor
@@ -369,6 +390,8 @@ fn each_situation_raises_what_the_table_says() {
         the budget needs longer for a round            0  
         not compared for two rounds                    0  
         not compared for longer                        2  warning not_compared
+        sent 14 min ago, not listed                    0  
+        sent 15 min ago, not listed                    2  warning undelivered
         a new key waits                                2  warning approval
         too many new keys                              2  warning key_budget
         SendGrid refuses one                           2  warning rejected
@@ -459,6 +482,7 @@ fn reasons_are_told_in_the_order_of_the_contract() {
         "api_key",
         "tls",
         "not_compared",
+        "undelivered",
         "approval",
         "key_budget",
         "rejected",

@@ -11,7 +11,7 @@ use sso_certd::daemon::calls::WriteAnswer;
 use sso_certd::daemon::course::Hands;
 use sso_certd::daemon::halt::Halt;
 use sso_certd::daemon::link::Closed;
-use sso_certd::domain::{Certificate, CertificateId, FileVerdict, Moment, Row, RowContent};
+use sso_certd::domain::{Certificate, CertificateId, FileVerdict, Moment, Row, RowContent, Skew};
 use sso_certd::plan::book::Book;
 use sso_certd::plan::entry::{Entry, What};
 use sso_certd::plan::gate::{Admission, Operation, Outcome, RateHeaders, Report, Request};
@@ -359,8 +359,8 @@ impl Hands for ModelHands {
         })
     }
 
-    fn is_skewed(&self) -> bool {
-        self.with(|site, world| site.is_skewed(world))
+    fn skew(&self) -> Skew {
+        self.with(|site, world| site.skew(world))
     }
 
     async fn save(&mut self, before: &Book, after: &Book, entries: &[Entry]) -> Result<(), Halt> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sso_certd::adapter::ledger::{Ledger, LedgerError, Query};
-use sso_certd::domain::{Certificate, CertificateId, Fingerprint, IntegrationId, Look};
+use sso_certd::domain::{Certificate, CertificateId, Fingerprint, IntegrationId, Look, Skew};
 use sso_certd::plan::book::{Book, Standing};
 use sso_certd::plan::entry::{Entry, What};
 use sso_certd::plan::gate::{Gate, GateSettings, GateState};
@@ -273,10 +273,9 @@ impl Site {
         is_noted && last.records.first().map(|it| it.entry.what) == Some(what)
     }
 
-    /// Whether SendGrid's clock and the daemon's are known to disagree too much.
-    pub(super) fn is_skewed(&self, world: &World) -> bool {
-        let skew = self.gate.view(&world.now).skew_secs;
-        skew.is_some_and(|it| it.unsigned_abs() > 300)
+    /// How far SendGrid's clock and the daemon's are known to disagree.
+    pub(super) fn skew(&self, world: &World) -> Skew {
+        self.gate.skew(&world.now)
     }
 
     /// A person decides; it is durable at once.

@@ -293,23 +293,16 @@ impl Trial {
         let fingerprint = certificate.fingerprint();
         let mut after = before.clone();
         let site = &mut sites[number];
-        let is_skewed = site.is_skewed(world);
+        let skew = site.skew(world);
         let by = somebody();
-        let taken = decide(
-            &mut after,
-            fingerprint,
-            decision,
-            &by,
-            is_skewed,
-            &world.now,
-        );
+        let taken = decide(&mut after, fingerprint, decision, &by, skew, &world.now);
         if let Ok(entries) = &taken {
             site.decide(&before, &after, entries);
             site.witness.decided(decision, fingerprint);
             let standing_in =
                 |book: &Book| book.beliefs.get(&fingerprint).map(|it| it.standing.clone());
             let was_removed = matches!(standing_in(&before), Some(Standing::Removed { .. }));
-            if was_removed && standing_in(&after) == Some(Standing::Seen) && !is_skewed {
+            if was_removed && standing_in(&after) == Some(Standing::Seen) && !skew.is_there() {
                 // It is over, by a clock that nobody had reason to doubt.
                 site.witness.removed.remove(&fingerprint);
             }

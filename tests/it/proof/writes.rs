@@ -204,8 +204,8 @@ impl Witness {
     pub(super) fn decided(&mut self, decision: Decision, fingerprint: Fingerprint) {
         let writes = &mut self.writes;
         match decision {
-            Decision::Approve => drop(writes.approved.insert(fingerprint)),
-            Decision::Deny => {
+            Decision::Approve | Decision::ApproveKey => drop(writes.approved.insert(fingerprint)),
+            Decision::Deny | Decision::DenyKey => {
                 writes.approved.remove(&fingerprint);
                 writes.restored.remove(&fingerprint);
                 writes.denied.insert(fingerprint);

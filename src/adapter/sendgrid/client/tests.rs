@@ -239,13 +239,22 @@ fn every_status_has_its_failure() {
             "refused (400, because)",
         ),
         (
-            "409 Conflict",
+            "422 Unprocessable",
             true,
             Failure::Refused {
+                status: 422,
+                message: because(),
+            },
+            "refused (422, because)",
+        ),
+        (
+            "409 Conflict",
+            false,
+            Failure::Unexpected {
                 status: 409,
                 message: because(),
             },
-            "refused (409, because)",
+            "unexpected answer (409, because)",
         ),
         (
             "401 Unauthorized",
@@ -268,21 +277,39 @@ fn every_status_has_its_failure() {
         ),
         (
             "406 Not Acceptable",
-            false,
-            Failure::Unexpected {
+            true,
+            Failure::Refused {
                 status: 406,
                 message: because(),
             },
-            "unexpected answer (406, because)",
+            "refused (406, because)",
         ),
         (
             "451 Unavailable",
-            false,
-            Failure::Unexpected {
+            true,
+            Failure::Refused {
                 status: 451,
                 message: because(),
             },
-            "unexpected answer (451, because)",
+            "refused (451, because)",
+        ),
+        (
+            "408 Request Timeout",
+            false,
+            Failure::Unexpected {
+                status: 408,
+                message: because(),
+            },
+            "unexpected answer (408, because)",
+        ),
+        (
+            "425 Too Early",
+            false,
+            Failure::Unexpected {
+                status: 425,
+                message: because(),
+            },
+            "unexpected answer (425, because)",
         ),
         (
             "500 Oops",
