@@ -26,7 +26,7 @@ use crate::daemon::worker::Request;
 use crate::domain::text::printable;
 use crate::domain::{AccountName, Fingerprint, FingerprintPrefix, IntegrationName};
 use crate::plan::book::Book;
-use crate::plan::decision::{Author, Decision, check_reason};
+use crate::plan::decision::{Author, Decision, Pausing, check_reason};
 use crate::view::decision_question::{Asked, ask_pause_text, ask_text};
 use crate::view::decision_text::{
     Paused, Taken, not_retired_text, paused_text, refusal_text, taken_text,
@@ -118,6 +118,11 @@ pub(super) async fn pause(
     if !word.is_confirmed {
         return question(ask_pause_text(&all, is_paused, terminal), None, &all);
     }
+    let pausing = match (is_paused, names.is_empty()) {
+        (true, _) => Pausing::Pause,
+        (false, true) => Pausing::Resume,
+        (false, false) => Pausing::ResumeNamed,
+    };
     let started = shared.clock.now().wall;
     let (mut news, mut before) = (Vec::new(), Vec::new());
     for name in &all {
@@ -127,7 +132,7 @@ pub(super) async fn pause(
             name,
             terminal,
         };
-        let recorded = visit.record(Matter::Pause(is_paused), author.clone(), true);
+        let recorded = visit.record(Matter::Pause(pausing), author.clone(), true);
         match recorded.await {
             Some(Recorded::Stored { is_news: true }) => news.push(name.clone()),
             Some(Recorded::Stored { is_news: false }) => before.push(name.clone()),

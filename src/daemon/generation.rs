@@ -217,7 +217,7 @@ impl Nursery<'_> {
                 continue;
             };
             let id = integration.integration_id;
-            if self.life == Life::Daemon {
+            {
                 let (label, owner) = (name.clone(), account.clone());
                 if self
                     .shared

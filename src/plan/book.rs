@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::{
-    Certificate, CertificateId, Clocks, Fingerprint, Moment, PublicKeyId, Row, RowContent, Skew,
-    Timestamp,
+    Certificate, CertificateId, Clocks, Fingerprint, IntegrationId, Moment, PublicKeyId, Row,
+    RowContent, Skew, Timestamp,
 };
 
 mod belief;
@@ -46,6 +46,8 @@ pub struct Book {
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
     /// What is remembered of its trust.
     pub trust: TrustRecord,
+    /// The integration id that this name had before: nothing is written here until an operator accepts the new one.
+    pub moved_from: Option<IntegrationId>,
     /// What left SendGrid and not by policy: neither it nor its key goes up again by itself.
     pub gone: BTreeMap<Fingerprint, GoneCertificate>,
 }

@@ -177,6 +177,9 @@ impl Sides<'_> {
         if decided.0 != State::Planned {
             return decided;
         }
+        if self.inputs.book.moved_from.is_some() {
+            return (State::Held, Why::IdChanged);
+        }
         if self.inputs.book.pause.is_some() {
             return (State::Held, Why::Paused);
         }

@@ -184,9 +184,25 @@ pub fn drop_orphan(
     )])
 }
 
+/// Whether writes are stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pausing {
+    /// Nothing is written from now on.
+    Pause,
+    /// Writes go on.
+    Resume,
+    /// The same of one that was named: its changed integration id is right.
+    ResumeNamed,
+}
+
 /// Stops every write for the integration, or lets them go on.
-pub fn set_pause(book: &mut Book, is_paused: bool, author: &Author, now: &Moment) -> Vec<Entry> {
-    if book.pause.is_some() == is_paused {
+pub fn set_pause(book: &mut Book, pausing: Pausing, author: &Author, now: &Moment) -> Vec<Entry> {
+    let moved_from = match pausing {
+        Pausing::ResumeNamed => book.moved_from.take(),
+        Pausing::Pause | Pausing::Resume => None,
+    };
+    let is_paused = pausing == Pausing::Pause;
+    if book.pause.is_some() == is_paused && moved_from.is_none() {
         return Vec::new();
     }
     book.pause = is_paused.then(|| Pause {
@@ -198,7 +214,10 @@ pub fn set_pause(book: &mut Book, is_paused: bool, author: &Author, now: &Moment
     } else {
         What::Resumed
     };
-    vec![author.entry(now, what, None, "")]
+    let detail = moved_from.map_or_else(String::new, |it| {
+        format!("its integration_id is right; before it was {it}")
+    });
+    vec![author.entry(now, what, None, &detail)]
 }
 
 /// Whether the decision makes sense as things stand.

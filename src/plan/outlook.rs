@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Clocks, Skew, Timestamp, Validity};
+use crate::domain::{Clocks, IntegrationId, Skew, Timestamp, Validity};
 use crate::plan::book::{Pause, TrustRecord};
 use crate::plan::policy::Mode;
 use crate::plan::rollover::{Inputs, Item};
@@ -44,6 +44,8 @@ pub struct Outlook {
     pub withheld: usize,
     /// Whether one list lacks what was there, and the next one has not said yet whether it is gone.
     pub is_undecided: bool,
+    /// The integration id that the name had before, if nothing is written until an operator accepts the new one.
+    pub moved_from: Option<IntegrationId>,
     /// When the list was first read whole.
     pub first_list: Option<Timestamp>,
     /// What is remembered of its trust from this plan on.
@@ -124,6 +126,7 @@ impl Outlook {
                 .filter(|it| it.is_withheld(inputs.policy.mode))
                 .count(),
             is_undecided: items.iter().any(|it| is_undecided(it, inputs)),
+            moved_from: inputs.book.moved_from,
             first_list: inputs.book.first_list,
             trust: TrustRecord::default(),
         };

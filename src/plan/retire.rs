@@ -236,6 +236,9 @@ impl<'a> Old<'a> {
         if inputs.book.pause.is_some() {
             blocks.push(Block::Paused);
         }
+        if inputs.book.moved_from.is_some() {
+            blocks.push(Block::IdChanged);
+        }
         if !self.is_whole {
             blocks.push(Block::NotAsOurs);
         }

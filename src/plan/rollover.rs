@@ -292,7 +292,8 @@ impl Sides<'_> {
     /// What a person makes ours, what comes back, and what may have been disabled and must not be.
     fn enablings(&self, items: &[Item]) -> Vec<Action> {
         let inputs = self.inputs;
-        if inputs.book.pause.is_some() || self.no_patch_before().is_some() {
+        let is_stopped = inputs.book.pause.is_some() || inputs.book.moved_from.is_some();
+        if is_stopped || self.no_patch_before().is_some() {
             return Vec::new();
         }
         let action = |item: &Item| {

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::plan::admission::issuers;
 use crate::plan::book::{Belief, Book, PostOutcome, WriteOutcome};
-use crate::plan::decision::{self, Author, Decision, decide, set_pause};
+use crate::plan::decision::{self, Author, Decision, Pausing, decide, set_pause};
 use crate::plan::entry::Entry;
 use crate::plan::policy::{
     DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
@@ -515,7 +515,12 @@ impl World {
 
     /// A person stops every write, or lets them go on.
     pub(crate) fn pause(&mut self, is_paused: bool) {
-        let entries = set_pause(&mut self.book, is_paused, &alice(), &self.now);
+        let pausing = if is_paused {
+            Pausing::Pause
+        } else {
+            Pausing::Resume
+        };
+        let entries = set_pause(&mut self.book, pausing, &alice(), &self.now);
         self.history.extend(entries);
     }
 

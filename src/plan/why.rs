@@ -60,6 +60,8 @@ pub enum Why {
     NeedsPin,
     /// A person has paused the integration.
     Paused,
+    /// Its name has another integration id than before, and no operator has accepted that.
+    IdChanged,
     /// It is deleted by us, and whether that is done is not known yet.
     Vanishing {
         /// When the list is asked again.
@@ -237,6 +239,9 @@ impl fmt::Display for Why {
             Self::NeedsApproval => f.write_str("waits for approval"),
             Self::NeedsPin => f.write_str("waits for a pin in trust.pins, or for approval"),
             Self::Paused => f.write_str("paused; nothing is written"),
+            Self::IdChanged => {
+                f.write_str("nothing is written until its changed integration_id is accepted")
+            }
             Self::Vanishing { until } => write!(
                 f,
                 "deleted by us, not known whether it is done; asked again at {} UTC",

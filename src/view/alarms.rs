@@ -58,6 +58,8 @@ reasons! {
     Replaced = "replaced",
     /// A private key lies in the source.
     PrivateKey = "private_key",
+    /// The configured integration id is another one than before.
+    IdChanged = "id_changed",
     /// Trust ends within `expiry.critical`.
     TrustEnds = "trust_ends",
     /// SendGrid says that the integration is not there.
@@ -114,6 +116,7 @@ impl AlarmReason {
             Self::Ledger
             | Self::Clock
             | Self::PrivateKey
+            | Self::IdChanged
             | Self::IntegrationMissing
             | Self::Removed
             | Self::ApiKey

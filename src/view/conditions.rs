@@ -220,6 +220,7 @@ impl Judge<'_> {
             let (what, mark) = match block {
                 Block::Observe => ("mode is \"manage\"", Mark::Broken),
                 Block::Paused => ("nobody has paused it", Mark::Broken),
+                Block::IdChanged => ("its integration_id is accepted", Mark::Broken),
                 Block::NotAsOurs => ("it is listed, once and as ours", Mark::Broken),
                 Block::SourceDown => ("its directory can be read", Mark::Broken),
                 Block::ClockInDoubt => ("this machine's clock is SendGrid's", Mark::Broken),

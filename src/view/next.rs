@@ -59,9 +59,12 @@ impl Next<'_> {
                 _ => until("goes up"),
             },
             State::Held => match item.why {
-                Why::RemovedKey(other) => format!("restore or deny {} first", other.brief()),
+                Why::RemovedKey(other) => {
+                    format!("restore {}, or approve it by all digits", other.brief())
+                }
                 Why::TooMany { .. } => "too many certificates".to_owned(),
                 Why::Paused => "goes up when resumed".to_owned(),
+                Why::IdChanged => "goes up when its integration_id is accepted".to_owned(),
                 _ => match by(item, self.outlook, self.now) {
                     Some(by) => format!("approve or deny, {by}"),
                     None => "approve or deny".to_owned(),

@@ -84,6 +84,7 @@ const fn reason(block: &Block) -> &'static str {
         Block::Keep => "retire.action is \"keep\"",
         Block::Observe => "it is only observed",
         Block::Paused => "paused",
+        Block::IdChanged => "its integration_id changed",
         Block::NotAsOurs => "it is not listed as ours",
         Block::SourceDown => "its directory cannot be read",
         Block::ClockInDoubt => "the clocks disagree",

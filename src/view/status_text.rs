@@ -1187,23 +1187,24 @@ mod tests {
             WIDE,
             2,
             &expect![[r#"
-            ! adfs: d49e9ef2 is held, because its key is that of faee618c, which somebody deleted at SendGrid.
+                ! adfs: d49e9ef2 is held, because its key is that of faee618c, which somebody deleted at SendGrid.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ! adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
-                           d49e9ef2931aaea1  2027-11-24  364 d  held     restore or deny faee618c first
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                ! adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                               d49e9ef2931aaea1  2027-11-24  364 d  held
+                               restore faee618c, or approve it by all digits
 
-              To do
-              1  adfs: d49e9ef2931aaea1 is held: its key is that of faee618c2cd6e62b, which somebody deleted at SendGrid
-                   subject     CN=ADFS Signing - sts.example.com
-                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
-                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
-                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                   a mistake   sso-certd restore faee618c2cd6e62b
-                   stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
+                  To do
+                  1  adfs: d49e9ef2931aaea1 is held: its key is that of faee618c2cd6e62b, which somebody deleted at SendGrid
+                       subject     CN=ADFS Signing - sts.example.com
+                       SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                       thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                       from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                       a mistake   sso-certd restore faee618c2cd6e62b
+                       stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
 
-              Next comparison 10:00 UTC.
-        "#]],
+                  Next comparison 10:00 UTC.
+            "#]],
         );
     }
 

@@ -40,6 +40,7 @@ pub(crate) const fn why_word(why: &Why) -> &'static str {
         Why::HoldDown { .. } => "hold_down",
         Why::NeedsApproval => "approval",
         Why::NeedsPin => "pin",
+        Why::IdChanged => "id_changed",
         Why::Paused => "paused",
         Why::Elsewhere { .. } => "elsewhere",
         Why::Vanishing { .. } => "deleting",

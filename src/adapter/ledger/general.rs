@@ -7,8 +7,10 @@ use rusqlite::{Connection, Row, params};
 use crate::domain::{CertificateId, Fingerprint, IntegrationId, Moment, PublicKeyId, Timestamp};
 use crate::plan::book::{Book, GoneCertificate, Pause, TrustRecord, Write, WriteRefusal};
 
-use super::belief::{moment, nanos, parse_certificate_id, parse_fingerprint};
+use super::accept::accept;
+use super::belief::{moment, nanos, newer, parse_certificate_id, parse_fingerprint};
 use super::error::Fault;
+use super::parse_integration;
 
 /// The book of an integration without its beliefs; none if it was never heard of.
 pub(super) fn load(
@@ -44,6 +46,10 @@ pub(super) fn load(
         },
         refused_writes: refused_writes(connection, &integration)?,
         trust: trust(row)?,
+        moved_from: match newer::<String>(row, "moved_from")? {
+            Some(id) => Some(parse_integration(&id)?),
+            None => None,
+        },
         gone: gone(connection, &integration)?,
     }))
 }
@@ -93,23 +99,25 @@ pub(super) fn put(
     if before.refused_writes != after.refused_writes {
         put_refused_writes(connection, &integration, &after.refused_writes)?;
     }
+    if before.moved_from != after.moved_from {
+        let moved_from = after.moved_from.map(|it| it.to_string());
+        let note = "UPDATE integrations SET moved_from = ?1 WHERE integration_id = ?2";
+        connection.execute(note, params![moved_from, integration])?;
+        if moved_from.is_none() {
+            accept(connection, &integration)?;
+        }
+    }
     if before.gone != after.gone {
         put_gone(connection, &integration, &before.gone, &after.gone)?;
     }
     Ok(())
 }
 
-fn trust(row: &Row<'_>) -> Result<TrustRecord, Fault> {
-    let has_counted = match row.get("trust_has_counted") {
-        Err(rusqlite::Error::InvalidColumnName(_)) => return Ok(TrustRecord::default()), // before version 4
-        other => other?,
-    };
-    let time = |name: &str| -> Result<Option<Timestamp>, Fault> {
-        let millis: Option<i64> = row.get(name)?;
-        Ok(millis.map(Timestamp::from_millis))
-    };
+/// Nobody noted it before version 4.
+fn trust(row: &Row<'_>) -> Result<TrustRecord, rusqlite::Error> {
+    let time = |name| newer(row, name).map(|it| it.map(Timestamp::from_millis));
     Ok(TrustRecord {
-        has_counted,
+        has_counted: newer(row, "trust_has_counted")?.unwrap_or_default(),
         valid_until: time("trust_valid_until_ms")?,
         lost_at: time("trust_lost_ms")?,
     })

@@ -8,6 +8,7 @@
 //!
 //! The calls are short and block; one owner keeps the ledger and makes them one after the other.
 
+mod accept;
 mod belief;
 mod error;
 mod general;
@@ -115,8 +116,8 @@ impl Ledger {
         })
     }
 
-    /// Notes what the configuration calls an integration, for people who read the ledger or ask for what is no longer
-    /// configured.
+    /// Notes what the configuration calls an integration, and whether that name had another id before: then nothing is
+    /// written for it until a book without `moved_from` is saved.
     ///
     /// # Errors
     /// `NotWritable`, `Damaged`.
@@ -131,9 +132,9 @@ impl Ledger {
                 "INSERT INTO integrations (integration_id, name, account, sending) VALUES (?1, ?2, ?3, 0)
                 ON CONFLICT DO UPDATE SET name = excluded.name, account = excluded.account
                 WHERE name IS NOT excluded.name OR account IS NOT excluded.account";
-            let values = params![integration.to_string(), name.as_str(), account.as_str()];
-            connection.execute(label, values)?;
-            Ok(())
+            let (id, name) = (integration.to_string(), name.as_str());
+            connection.execute(label, params![id, name, account.as_str()])?;
+            accept::compare(connection, &id, name)
         })
     }
 

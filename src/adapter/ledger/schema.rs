@@ -163,8 +163,8 @@ ORDER BY h.id DESC;
     "ALTER TABLE integrations ADD COLUMN sending INTEGER NOT NULL DEFAULT 1 CHECK (sending IN (0, 1));",
     // A certificate of the source that this one issued: it is there only for that. The history says `ignored` of it.
     "ALTER TABLE beliefs ADD COLUMN issued TEXT;",
-    // How POSTs were answered; what was taken away at SendGrid; whether a word about a certificate speaks for its key;
-    // whether logins once worked, until when what was listed last is valid, and since when trust is lost.
+    // How POSTs were answered; what was taken away at SendGrid; changed integration ids; whether a word about a certificate
+    // speaks for its key; whether logins once worked, until when what was listed last is valid, and since when trust is lost.
     "
 ALTER TABLE integrations ADD COLUMN trust_has_counted INTEGER NOT NULL DEFAULT 0 CHECK (trust_has_counted IN (0, 1));
 ALTER TABLE integrations ADD COLUMN trust_valid_until_ms INTEGER;
@@ -179,6 +179,11 @@ ALTER TABLE beliefs ADD COLUMN attempts_posts INTEGER;     -- the POSTs since th
 ALTER TABLE beliefs ADD COLUMN attempts_accepted INTEGER;
 ALTER TABLE beliefs ADD COLUMN attempts_unanswered INTEGER;
 ALTER TABLE beliefs ADD COLUMN word_for_key INTEGER CHECK (word_for_key IN (0, 1));
+ALTER TABLE integrations ADD COLUMN moved_from TEXT;        -- the id that its name had before, until that is accepted
+CREATE TABLE accepted_ids (         -- the id that each name of the configuration had when it was last accepted
+    name TEXT PRIMARY KEY NOT NULL,
+    integration_id TEXT NOT NULL
+) STRICT;
 CREATE TABLE gone (                 -- what left SendGrid and not by policy: neither it nor its key goes up by itself
     integration_id TEXT NOT NULL REFERENCES integrations,
     fingerprint TEXT NOT NULL,

@@ -323,6 +323,7 @@ fn books() -> impl Strategy<Value = Book> {
         refused_writes,
         trust_records(),
         proptest::collection::btree_map(any::<[u8; 32]>(), gone, 0..3),
+        proptest::option::of(Just(okta())),
     );
     (seen, named, (lists.clone(), lists), unreadable, general).prop_map(
         |(
@@ -330,7 +331,7 @@ fn books() -> impl Strategy<Value = Book> {
             named,
             lists,
             unreadable,
-            (pause, retired_at, patched_at, is_sending, refused_writes, trust, gone),
+            (pause, retired_at, patched_at, is_sending, refused_writes, trust, gone, moved_from),
         )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
@@ -358,6 +359,7 @@ fn books() -> impl Strategy<Value = Book> {
                 is_sending,
                 refused_writes,
                 trust,
+                moved_from,
                 gone: gone
                     .into_iter()
                     .map(|(it, gone)| (Fingerprint::from_bytes(it), gone))

@@ -6,7 +6,7 @@ use crate::daemon::tell;
 use crate::daemon::worker::Worker;
 use crate::domain::{Fingerprint, IntegrationName};
 use crate::plan::book::{Belief, Book};
-use crate::plan::decision::{Author, Decision, Refusal, decide, set_pause};
+use crate::plan::decision::{Author, Decision, Pausing, Refusal, decide, set_pause};
 use crate::plan::entry::Entry;
 use crate::plan::retire::{Block, Retirement};
 use crate::plan::rollover::Plan;
@@ -30,7 +30,7 @@ pub enum Matter {
     /// Something about one certificate.
     Certificate(Fingerprint, Decision),
     /// Whether every write is stopped.
-    Pause(bool),
+    Pause(Pausing),
 }
 
 /// What becomes of a wish.
@@ -68,7 +68,7 @@ impl Worker {
         let mut book = subject.book.clone();
         let now = self.shared.clock.now();
         let entries = match wish.matter {
-            Matter::Pause(is_paused) => set_pause(&mut book, is_paused, &wish.author, &now),
+            Matter::Pause(pausing) => set_pause(&mut book, pausing, &wish.author, &now),
             Matter::Certificate(fingerprint, decision) => {
                 let skew = self.link.skew();
                 match decide(&mut book, fingerprint, decision, &wish.author, skew, &now) {

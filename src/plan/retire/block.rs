@@ -15,6 +15,8 @@ pub enum Block {
     Observe,
     /// A person has paused the integration.
     Paused,
+    /// Its name has another integration id than before, and no operator has accepted that.
+    IdChanged,
     /// It is not listed once, readable, and under the id by which it is ours.
     NotAsOurs,
     /// The source cannot be read, so nothing is concluded from it.
@@ -105,6 +107,7 @@ impl fmt::Display for Block {
             Self::Keep => f.write_str("retire.action is \"keep\": only reported"),
             Self::Observe => f.write_str("mode is \"observe\": nothing is written"),
             Self::Paused => f.write_str("paused"),
+            Self::IdChanged => f.write_str("its integration_id changed, and nobody accepted that"),
             Self::NotAsOurs => f.write_str(
                 "SendGrid does not list it once, readable, and under the id that is ours",
             ),

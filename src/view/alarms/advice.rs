@@ -11,7 +11,7 @@ use crate::plan::state::State;
 
 use super::certificate;
 use super::raise::{About, Raised, reason_of};
-use super::sentence::{LONGEST, trouble};
+use super::sentence::{LONGEST, before, trouble};
 use super::{Advice, AlarmReason, Scene};
 use crate::view::named::which;
 use crate::view::refusal_text::{help_lines, shell_word};
@@ -168,6 +168,22 @@ impl Adviser<'_> {
                 advice.extend(surplus(it));
                 advice
             }
+            AlarmReason::IdChanged => vec![
+                Advice::new(format!(
+                    "{}: its integration_id was {} and is {}",
+                    it.name,
+                    before(it),
+                    it.integration_id
+                ))
+                .note("the new one", format!("sso-certd resume {}", it.name))
+                .note(
+                    "the old one",
+                    format!(
+                        "correct integrations.{}.integration_id, then: systemctl reload sso-certd",
+                        it.name
+                    ),
+                ),
+            ],
             AlarmReason::IntegrationMissing => vec![
                 Advice::new(format!(
                     "{}: SendGrid knows no integration {}",

@@ -215,6 +215,14 @@ fn of_plan(plan: &Plan, mode: Mode, expiry: &ExpiryPolicy, now: Timestamp) -> Ve
         }
     }
     let outlook = &plan.outlook;
+    if outlook.moved_from.is_some() {
+        found.push(Found {
+            reason: AlarmReason::IdChanged,
+            since: None,
+            deadline: None,
+            presses: true,
+        });
+    }
     for (reason, items) in by_reason {
         let since = items
             .iter()
@@ -299,7 +307,7 @@ pub(super) fn reason_of(item: &Item, mode: Mode, now: Timestamp) -> Option<Alarm
     }
     match item.state {
         State::Held => match item.why {
-            Why::Paused => None,
+            Why::Paused | Why::IdChanged => None,
             Why::RemovedKey(_) => Some(AlarmReason::Removed),
             Why::KeyBudget { .. } | Why::TooMany { .. } => Some(AlarmReason::KeyBudget),
             _ => Some(AlarmReason::Approval),

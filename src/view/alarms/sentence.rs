@@ -74,6 +74,11 @@ impl Scene<'_> {
             AlarmReason::NoTrust => self.no_trust(raised, it),
             AlarmReason::Unmanaged => self.unmanaged(it),
             AlarmReason::Replaced => replaced(it) + &as_of,
+            AlarmReason::IdChanged => format!(
+                "{name}: its integration_id was {} and is {}; nothing is written until somebody accepts that",
+                before(it),
+                it.integration_id
+            ),
             AlarmReason::TrustEnds => self.trust_ends(it),
             AlarmReason::IntegrationMissing => format!(
                 "{name}: SendGrid says that this integration is not there (a wrong account or id?)"
@@ -336,6 +341,15 @@ impl Scene<'_> {
             _ => String::new(),
         }
     }
+}
+
+/// The integration id before it was changed.
+pub(super) fn before(it: &IntegrationSnapshot) -> String {
+    let before = it
+        .plan
+        .as_ref()
+        .and_then(|it| it.outlook.moved_from.as_ref());
+    before.map_or_else(|| "another one".to_owned(), ToString::to_string)
 }
 
 /// Why an account has no secure connection.

@@ -177,6 +177,11 @@ fn situations() -> Vec<(&'static str, Snapshot)> {
         "a private key lies there",
         one(with_file(Reason::PrivateKey)),
     );
+    let mut moved = integration("okta", vec![trusted()]);
+    let mut plan = moved.plan.as_deref().cloned().unwrap();
+    plan.outlook.moved_from = Some(moved.integration_id);
+    moved.plan = Some(Arc::new(plan));
+    add("the integration id was changed", one(moved));
     add(
         "trust ends in 6 d",
         one(integration("okta", vec![item(State::Trusted, &ends_in(6))])),
@@ -374,6 +379,7 @@ fn each_situation_raises_what_the_table_says() {
         a denied one is listed                         2  critical unmanaged
         a row of ours carries another                  2  critical replaced
         a private key lies there                       2  warning private_key
+        the integration id was changed                 2  warning id_changed
         trust ends in 6 d                              2  critical trust_ends, warning no_successor
         trust ends in 6 d, others' alone               2  critical trust_ends, warning no_successor, warning not_in_source
         SendGrid knows no such integration             2  warning integration_missing
@@ -476,6 +482,7 @@ fn reasons_are_told_in_the_order_of_the_contract() {
         "unmanaged",
         "replaced",
         "private_key",
+        "id_changed",
         "trust_ends",
         "integration_missing",
         "removed",

@@ -36,13 +36,22 @@ pub(super) enum Fate {
     Stored,
     StoredWithoutId,
     Refused(u16),
+    /// A 400 that lies.
+    RefusedYetStored,
     KeyRejected,
     Forbidden,
     NotFound,
     RateLimited,
-    ServerError { is_stored: bool },
-    TimedOut { is_stored: bool, late: bool },
-    Cut { is_stored: bool },
+    ServerError {
+        is_stored: bool,
+    },
+    TimedOut {
+        is_stored: bool,
+        late: bool,
+    },
+    Cut {
+        is_stored: bool,
+    },
     Nonsense,
     NoConnection,
 }
@@ -59,7 +68,7 @@ impl Fate {
         let is_stored = world.chance(50);
         match world.dice.u32(0..16) {
             0 => Self::Refused(400),
-            1 => Self::Refused(409),
+            1 => Self::RefusedYetStored,
             2 => Self::KeyRejected,
             3 => Self::Forbidden,
             4 => Self::NotFound,
@@ -108,7 +117,7 @@ impl Fate {
 
     pub(super) const fn is_stored(self) -> bool {
         match self {
-            Self::Stored | Self::StoredWithoutId | Self::Nonsense => true,
+            Self::Stored | Self::StoredWithoutId | Self::Nonsense | Self::RefusedYetStored => true,
             Self::ServerError { is_stored }
             | Self::TimedOut { is_stored, .. }
             | Self::Cut { is_stored } => is_stored,
@@ -134,6 +143,10 @@ impl Fate {
         Some(match self {
             Self::Stored | Self::StoredWithoutId => return None,
             Self::Refused(status) => Failure::Refused { status, message },
+            Self::RefusedYetStored => Failure::Refused {
+                status: 400,
+                message,
+            },
             Self::KeyRejected => Failure::KeyRejected,
             Self::Forbidden => Failure::Forbidden { message },
             Self::NotFound => Failure::NotFound,
@@ -464,7 +477,7 @@ impl Hands for ModelHands {
             (None, Some(RowContent::Certificate(it))) => ReadBack::Holds(it.fingerprint()),
             (None, None) => ReadBack::NotThere,
         };
-        self.with(|site, _| site.witness.last_read = Some((id.clone(), back)));
+        self.with(|site, _| site.witness.reads.push((id.clone(), back)));
         Ok(back)
     }
 
@@ -506,6 +519,9 @@ impl Hands for ModelHands {
         self.with(|site, _| site.is_posting = false);
         if fate.denies() {
             self.with(|site, _| site.witness.post_failed(certificate));
+        }
+        if matches!(fate, Fate::ServerError { .. }) {
+            self.with(|site, _| site.witness.post_erred(certificate));
         }
         breathe().await;
         let id = id.filter(|_| fate == Fate::Stored);

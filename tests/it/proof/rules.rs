@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sso_certd::domain::{Certificate, CertificateId, Fingerprint, Look, PublicKeyId};
-use sso_certd::plan::book::{Book, Standing};
+use sso_certd::plan::book::{Book, InSource, Standing};
 use sso_certd::plan::entry::{Entry, What};
 use sso_certd::plan::policy::Policy;
 use sso_certd::plan::settle::ReadBack;
@@ -33,6 +33,7 @@ pub(super) enum Rule {
     Converges,
     AnnouncedFirst,
     ReadBackFirst,
+    WhatStaysIsReadLast,
     OnlyOurs,
     AnotherStays,
     OneADay,
@@ -68,6 +69,9 @@ impl fmt::Display for Rule {
             Self::HistoryIsWhole => "every POST is in the history before and after",
             Self::AnnouncedFirst => "no PATCH and no DELETE that is not announced durably",
             Self::ReadBackFirst => "nothing is taken away that was not read back just before",
+            Self::WhatStaysIsReadLast => {
+                "nothing is taken away unless the last thing read was one of ours that stays"
+            }
             Self::OnlyOurs => "nothing is taken away that is not ours",
             Self::AnotherStays => {
                 "nothing is taken away unless another one of ours stays, valid for a week"
@@ -109,6 +113,10 @@ struct Sent {
     past: usize,
     /// SendGrid said that the last of them stored nothing; the daemon may not have got to know.
     last_failed: bool,
+    /// The last of them was answered by an error that leaves it open.
+    last_erred: bool,
+    /// An operator typed `sync` since.
+    is_hurried: bool,
 }
 
 /// What one daemon did.
@@ -125,8 +133,8 @@ pub(super) struct Witness {
     /// What was ever listed, and what may be by now.
     ever_there: BTreeSet<Fingerprint>,
     on_its_way: BTreeSet<Fingerprint>,
-    /// The last GET, if nothing was asked since.
-    pub(super) last_read: Option<(CertificateId, ReadBack)>,
+    /// The GETs since anything else was asked, in order.
+    pub(super) reads: Vec<(CertificateId, ReadBack)>,
 }
 
 impl Witness {
@@ -146,8 +154,10 @@ impl Witness {
         let fingerprint = certificate.fingerprint();
         let key = certificate.key_id();
         let is_restored = self.is_restored(fingerprint);
+        let is_let_in = !self.removed.contains_key(&fingerprint)
+            && (self.writes.is_key_let_in(fingerprint) || self.writes.lists_ours_with(key));
         let removed = self.removed.iter().find(|(_, it)| **it == key);
-        if let Some((other, _)) = removed.filter(|_| !is_restored) {
+        if let Some((other, _)) = removed.filter(|_| !is_restored && !is_let_in) {
             let how = format!(
                 "{} is sent, {} was removed",
                 fingerprint.brief(),
@@ -159,12 +169,16 @@ impl Witness {
             });
         }
         let sent = self.sent.entry(fingerprint).or_default();
-        let ladder = [settle.as_secs(), 15 * 60, 3600, 6 * 3600];
+        let ladder = match (sent.is_hurried, sent.last_erred) {
+            (true, _) => [1; 4],
+            (false, true) => [1, 2, 4, 5],
+            (false, false) => [1, 5, 10, 20],
+        };
         if let Some(last) = sent.in_doubt.last() {
             let step = (sent.in_doubt.len() - sent.past).clamp(1, ladder.len()) - 1;
             // The later windows are for politeness: after a restart they may count from the intent on.
             let grace = if step == 0 { Duration::ZERO } else { settle };
-            let window = Duration::from_secs(ladder[step]).saturating_sub(grace);
+            let window = (settle * ladder[step]).saturating_sub(grace);
             let waited = truth.saturating_sub(*last);
             if waited < window {
                 let number = sent.in_doubt.len() + 1;
@@ -180,7 +194,22 @@ impl Witness {
         }
         sent.in_doubt.push(truth);
         sent.last_failed = false;
+        sent.last_erred = false;
+        sent.is_hurried = false;
         Ok(())
+    }
+
+    /// SendGrid answered with an error that leaves it open.
+    pub(super) fn post_erred(&mut self, certificate: &Certificate) {
+        let sent = self.sent.entry(certificate.fingerprint()).or_default();
+        sent.last_erred = true;
+    }
+
+    /// An operator types `sync`: the first window is enough for each.
+    pub(super) fn hurry(&mut self) {
+        for sent in self.sent.values_mut() {
+            sent.is_hurried = true;
+        }
     }
 
     /// SendGrid said that nothing was stored.
@@ -313,6 +342,7 @@ impl Witness {
             }
         }
         self.writes.saved(before, after);
+        self.note_gone(before, entries);
         for entry in entries.iter().filter(|it| it.what == What::Removed) {
             let belief = entry.fingerprint.and_then(|it| after.beliefs.get(&it));
             if let Some(certificate) = belief.and_then(|it| it.certificate.as_ref()) {
@@ -322,6 +352,34 @@ impl Witness {
             }
         }
         Ok(())
+    }
+
+    /// What left the list while nothing asked for it stays away as well, if it was ours or once in a file, and had not
+    /// expired when that was noticed.
+    fn note_gone(&mut self, before: &Book, entries: &[Entry]) {
+        let is_gone = |it: &&Entry| matches!(it.what, What::Gone | What::Settled);
+        for entry in entries.iter().filter(is_gone) {
+            let Some(belief) = entry.fingerprint.and_then(|it| before.beliefs.get(&it)) else {
+                continue;
+            };
+            let is_known = match &belief.standing {
+                Standing::Confirmed(_) | Standing::Disabled { .. } => entry.what == What::Gone,
+                Standing::Foreign { .. } => {
+                    entry.what == What::Gone && belief.source != InSource::Never
+                }
+                Standing::Deleting(it) => it.ordered && entry.detail.starts_with("deleted"),
+                _ => false,
+            };
+            let certificate = belief.certificate.as_ref();
+            let clock = self.writes.clock;
+            // By a clock that was in doubt then nothing had expired; the witness leaves that to others.
+            let is_over = |it: &Certificate| clock.is_none_or(|now| it.validity().is_over(now));
+            if let Some(certificate) = certificate.filter(|it| is_known && !is_over(it)) {
+                let fingerprint = certificate.fingerprint();
+                self.removed.insert(fingerprint, certificate.key_id());
+                self.writes.restored.remove(&fingerprint);
+            }
+        }
     }
 
     fn note_standing(&mut self, fingerprint: Fingerprint, standing: &Standing) {

@@ -11,8 +11,8 @@ use sso_certd::daemon::halt::Halt;
 use sso_certd::daemon::inbox::Trigger;
 use sso_certd::daemon::link::Closed;
 use sso_certd::domain::{Certificate, FileVerdict, Fingerprint, IntegrationName, Timestamp};
-use sso_certd::plan::book::{Book, Standing};
-use sso_certd::plan::decision::{Author, Decision, decide, set_pause};
+use sso_certd::plan::book::{Book, Standing, Word};
+use sso_certd::plan::decision::{Author, Decision, Pausing, decide, set_pause};
 use sso_certd::plan::gate::{Operation, Request};
 use sso_certd::plan::policy::{
     DeliveryPolicy, ExpiryPolicy, Mode, Policy, Require, RetireAction, RetirePolicy, RetireWhen,
@@ -250,8 +250,10 @@ impl Trial {
         let Stage { world, sites, .. } = &mut *stage;
         let decisions = [
             Decision::Approve,
-            Decision::Approve,
+            Decision::ApproveKey,
+            Decision::ApproveKey,
             Decision::Deny,
+            Decision::DenyKey,
             Decision::Acknowledge,
             Decision::Adopt,
             Decision::Adopt,
@@ -298,14 +300,9 @@ impl Trial {
         let taken = decide(&mut after, fingerprint, decision, &by, skew, &world.now);
         if let Ok(entries) = &taken {
             site.decide(&before, &after, entries);
-            site.witness.decided(decision, fingerprint);
-            let standing_in =
-                |book: &Book| book.beliefs.get(&fingerprint).map(|it| it.standing.clone());
-            let was_removed = matches!(standing_in(&before), Some(Standing::Removed { .. }));
-            if was_removed && standing_in(&after) == Some(Standing::Seen) && !skew.is_there() {
-                // It is over, by a clock that nobody had reason to doubt.
-                site.witness.removed.remove(&fingerprint);
-            }
+            let word = after.beliefs.get(&fingerprint).and_then(|it| it.word);
+            let is_alone = word == Some(Word::DeniedAlone);
+            site.witness.decided(decision, fingerprint, is_alone);
         }
         stage.tell(|| {
             format!(
@@ -325,7 +322,12 @@ impl Trial {
         let mut stage = self.stage();
         let is_paused = is_paused.unwrap_or_else(|| before.pause.is_none());
         let mut after = before.clone();
-        let entries = set_pause(&mut after, is_paused, &somebody(), &stage.world.now);
+        let pausing = if is_paused {
+            Pausing::Pause
+        } else {
+            Pausing::Resume
+        };
+        let entries = set_pause(&mut after, pausing, &somebody(), &stage.world.now);
         stage.sites[number].decide(&before, &after, &entries);
         stage.tell(|| format!("daemon {number}: paused: {is_paused}"));
         drop(stage);
@@ -389,6 +391,7 @@ impl Trial {
             site.witness.begin(site.look.as_ref(), world.truth);
             let trigger = if !world.is_calm && world.chance(8) {
                 site.gate.lift_own_waits();
+                site.witness.hurry();
                 Trigger::Command
             } else {
                 Trigger::Due
@@ -581,9 +584,12 @@ fn is_at_rest(world: &World, site: &Site, plan: &Plan, posts: usize) -> Result<(
                 .is_some_and(|it| it.fingerprint() == fingerprint)
         });
         let rows = rows.count();
+        let is_denied = site.witness.writes.is_denied(fingerprint);
         let is_right = match item.state {
+            State::Trusted | State::Ahead | State::Found if is_denied => false,
             State::Trusted | State::Ahead | State::Found | State::Disabled => rows > 0,
             State::Removed | State::Denied => rows == 0,
+            State::Unmanaged => rows > 0 && item.why == Why::DeniedAndListed,
             State::Held => rows == 0 && !matches!(item.why, Why::Paused),
             State::Replaced => true,
             State::Planned => site.policy.mode == Mode::Observe,

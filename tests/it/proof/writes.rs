@@ -75,7 +75,11 @@ pub(super) struct Writes {
     has_added: bool,
     has_taken: bool,
     approved: BTreeSet<Fingerprint>,
+    /// Approved by all digits: also if their keys were removed.
+    keys_approved: BTreeSet<Fingerprint>,
     denied: BTreeSet<Fingerprint>,
+    /// Denied, and their keys as well.
+    keys_denied: BTreeSet<Fingerprint>,
     pub(super) restored: BTreeSet<Fingerprint>,
     taken_by_order: BTreeSet<Fingerprint>,
     present_since: BTreeMap<Fingerprint, Duration>,
@@ -89,6 +93,24 @@ impl Writes {
     /// Whether the operator lets it in.
     pub(super) fn is_let_in(&self, fingerprint: Fingerprint) -> bool {
         self.approved.contains(&fingerprint) || self.restored.contains(&fingerprint)
+    }
+
+    /// Whether the operator lets it in although its key was removed.
+    pub(super) fn is_key_let_in(&self, fingerprint: Fingerprint) -> bool {
+        self.keys_approved.contains(&fingerprint)
+    }
+
+    /// Whether the operator said never to it.
+    pub(super) fn is_denied(&self, fingerprint: Fingerprint) -> bool {
+        self.denied.contains(&fingerprint)
+    }
+
+    /// Whether the list shows one of ours with this key.
+    pub(super) fn lists_ours_with(&self, key: PublicKeyId) -> bool {
+        self.list.iter().any(|row| {
+            let of_ours = row.id.as_ref().is_some_and(|it| self.owned.contains(it));
+            of_ours && row.certificate().map(Certificate::key_id) == Some(key)
+        })
     }
 
     /// Whether a belief may change like this without a list: by our own announcement, or by an answer.
@@ -170,7 +192,7 @@ impl Witness {
     pub(super) fn begin(&mut self, look: Option<&Look>, truth: Duration) {
         self.writes.has_added = false;
         self.writes.has_taken = false;
-        self.last_read = None;
+        self.reads.clear();
         for fingerprint in look.map(accepted_in).unwrap_or_default() {
             let present_since = &mut self.writes.present_since;
             present_since.entry(fingerprint).or_insert(truth);
@@ -187,7 +209,7 @@ impl Witness {
 
     pub(super) fn listed(&mut self, rows: &[Row]) {
         self.writes.list = rows.to_vec();
-        self.last_read = None;
+        self.reads.clear();
     }
 
     pub(super) fn is_restored(&self, fingerprint: Fingerprint) -> bool {
@@ -200,20 +222,30 @@ impl Witness {
         row.is_some_and(|it| it.by == Some(number)) || self.writes.adopted.contains(id)
     }
 
-    /// A person's decision was taken.
-    pub(super) fn decided(&mut self, decision: Decision, fingerprint: Fingerprint) {
+    /// An operator's decision was taken. `is_alone`: it does not speak for the key, which another in use has.
+    pub(super) fn decided(&mut self, decision: Decision, fingerprint: Fingerprint, is_alone: bool) {
         let writes = &mut self.writes;
         match decision {
-            Decision::Approve | Decision::ApproveKey => drop(writes.approved.insert(fingerprint)),
+            Decision::Approve | Decision::ApproveKey => {
+                writes.approved.insert(fingerprint);
+                if decision == Decision::ApproveKey {
+                    writes.keys_approved.insert(fingerprint);
+                }
+            }
             Decision::Deny | Decision::DenyKey => {
                 writes.approved.remove(&fingerprint);
                 writes.restored.remove(&fingerprint);
                 writes.denied.insert(fingerprint);
+                if !is_alone {
+                    writes.keys_denied.insert(fingerprint);
+                }
             }
             Decision::Restore => drop(writes.restored.insert(fingerprint)),
             Decision::Forget => {
                 writes.approved.remove(&fingerprint);
                 writes.denied.remove(&fingerprint);
+                writes.keys_denied.remove(&fingerprint);
+                writes.keys_approved.remove(&fingerprint);
                 writes.restored.remove(&fingerprint);
             }
             Decision::Adopt | Decision::Acknowledge => {
@@ -243,12 +275,7 @@ impl Witness {
         let is_spoken_for = is_restored
             || writes.approved.contains(&fingerprint)
             || policy.trust.pins.contains(&fingerprint);
-        let is_known = |row: &&Row| {
-            let of_ours = row.id.as_ref().is_some_and(|it| writes.owned.contains(it));
-            let key = row.certificate().map(Certificate::key_id);
-            of_ours && key == Some(certificate.key_id())
-        };
-        if is_spoken_for || writes.list.iter().any(|it| is_known(&it)) {
+        if is_spoken_for || writes.lists_ours_with(certificate.key_id()) {
             return Ok(());
         }
         let since = writes.present_since.get(&fingerprint);
@@ -279,14 +306,16 @@ impl Witness {
         book: &Book,
     ) -> Result<(), Violation> {
         self.writes.has_added = true;
-        self.last_read = None;
+        self.reads.clear();
         if self.writes.has_taken {
             let how = format!("{} is added", fingerprint.brief());
             return broken(Rule::NeverBesideAnAddition, how);
         }
         let key_of = |it: &Fingerprint| book.beliefs.get(it).and_then(Belief::key_id);
-        let is_denied = |it: &&Fingerprint| **it == fingerprint || key_of(it) == Some(key);
-        if let Some(denied) = self.writes.denied.iter().find(is_denied) {
+        let with_key = self.writes.keys_denied.iter();
+        let mut with_key = with_key.filter(|it| key_of(it) == Some(key));
+        let denied = self.writes.denied.get(&fingerprint);
+        if let Some(denied) = denied.or_else(|| with_key.next()) {
             let how = format!("{} is sent, {} denied", fingerprint.brief(), denied.brief());
             return broken(Rule::DeniedIsNeverSent, how);
         }
@@ -315,15 +344,15 @@ impl Witness {
         world: &World,
     ) -> Result<(), Violation> {
         let name = format!("row {id}, {}", fingerprint.brief());
-        let read = self.last_read.take();
+        let reads = std::mem::take(&mut self.reads);
         let writes = &mut self.writes;
         writes.has_taken = true;
         writes.taken += 1;
         if writes.has_added {
             return broken(Rule::NeverBesideAnAddition, name);
         }
-        if read != Some((id.clone(), ReadBack::Holds(fingerprint))) {
-            return broken(Rule::ReadBackFirst, format!("{name}: {read:?}"));
+        if !reads.contains(&(id.clone(), ReadBack::Holds(fingerprint))) {
+            return broken(Rule::ReadBackFirst, format!("{name}: {reads:?}"));
         }
         if !writes.owned.contains(id) {
             return broken(Rule::OnlyOurs, name);
@@ -348,6 +377,14 @@ impl Witness {
         };
         if !writes.list.iter().any(|it| stays(&it)) {
             return broken(Rule::AnotherStays, name);
+        }
+        let is_read = |row: &&Row| {
+            let certificate = row.certificate().map(Certificate::fingerprint);
+            let holds = certificate.map(ReadBack::Holds);
+            row.id.clone().zip(holds).as_ref() == reads.last()
+        };
+        if !writes.list.iter().any(|it| stays(&it) && is_read(&it)) {
+            return broken(Rule::WhatStaysIsReadLast, format!("{name}: {reads:?}"));
         }
         let truth = world.truth;
         let is_again = writes.open.contains(id);
@@ -463,6 +500,9 @@ impl ModelHands {
             let is_there = world.rows().iter().any(|it| it.id == *id);
             if !is_there && !fate.denies() {
                 fate = Fate::NotFound;
+            }
+            if fate == Fate::RefusedYetStored {
+                fate = Fate::Refused(400);
             }
             if fate.is_stored() {
                 match sent {
