@@ -149,7 +149,7 @@ impl<H: Hands> Course<'_, H> {
             planned: self.hands.now(),
         };
         let plan = self.plan(look, &listed.rows, &basis.planned);
-        self.note_holds(&plan).await?;
+        self.note(&plan).await?;
         if plan.actions.is_empty() {
             return Ok(Compared {
                 plan,
@@ -170,16 +170,15 @@ impl<H: Hands> Course<'_, H> {
         let listed = self.list().await?;
         self.settle(&listed).await?;
         let change = self.last_change(&plan.actions, &started);
-        Ok(Compared {
-            plan: self.plan(look, &listed.rows, &self.hands.now()),
-            change,
-            halt,
-        })
+        let plan = self.plan(look, &listed.rows, &self.hands.now());
+        self.note(&plan).await?;
+        Ok(Compared { plan, change, halt })
     }
 
-    /// What waits for a person from now on goes into the books.
-    async fn note_holds(&mut self, plan: &Plan) -> Result<(), Halt> {
+    /// What waits for an operator from now on goes into the books, and what became of the trust.
+    async fn note(&mut self, plan: &Plan) -> Result<(), Halt> {
         let mut book = self.book.clone();
+        book.trust = plan.outlook.trust;
         let entries = note_holds(&mut book, &plan.items, &self.hands.now());
         self.store(book, entries).await
     }

@@ -222,6 +222,7 @@ async fn plan(
                 name,
                 account: account.clone(),
                 mode: settings.policy.mode,
+                expiry: settings.policy.expiry,
                 plan,
                 source_failure: sight.err().map(|it| it.to_string()),
                 rows,

@@ -6,8 +6,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::adapter::sendgrid::{
-    Answer, ApiKey, CallError, ClientError, Failure, KeyReader, KeyWarning, SendGrid, TlsProblem,
-    Unsent,
+    Answer, ApiKey, CallError, ClientError, Code, Failure, KeyReader, KeyWarning, SendGrid,
+    TlsProblem, Unsent,
 };
 use crate::config::AccountSettings;
 use crate::daemon::pulse::Pulse;
@@ -16,7 +16,7 @@ use crate::daemon::shared::{Shared, raised};
 use crate::domain::{AccountName, IntegrationId, Moment, Skew, Timestamp};
 use crate::intake;
 use crate::plan::gate::{Admission, Gate, GateState, Operation, Request, Scope, Why};
-use crate::view::snapshot::{Backoff, ClockFault, Unusable};
+use crate::view::snapshot::{AccountFailure, Backoff, ClockFault, FailureKind, Unusable};
 
 /// The longest the gate is slept at. A longer wait ends the pass, and its end is a due wait.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -282,7 +282,7 @@ impl Link {
             self.key_was_rejected();
         }
         self.keep_waits().await;
-        self.show(Some((now, result.as_ref().err().map(ToString::to_string))));
+        self.show(Some((now, result.as_ref().err().map(failure))));
         self.beat();
         result
     }
@@ -379,19 +379,22 @@ impl Link {
     }
 
     /// Writes on the board how the account stands; `answered`: when SendGrid was asked just now, and why it failed.
-    fn show(&self, answered: Option<(Moment, Option<String>)>) {
+    fn show(&self, answered: Option<(Moment, Option<AccountFailure>)>) {
         let now = self.shared.clock.now();
         let view = self.gate.view(&now);
         let clock = self.clock_fault(&now);
         let unusable = self.client.as_ref().err().cloned();
-        let no_client = unusable.as_ref().map(ToString::to_string);
+        let no_client = unusable.as_ref().map(|it| AccountFailure {
+            text: it.to_string(),
+            kind: FailureKind::NoAnswer,
+        });
         let create = Request {
             operation: Operation::Create,
             integration: None,
         };
         let uploads_forbidden = self
             .gate
-            .closed(&self.shared.clock.now(), &create)
+            .closed(&now, &create)
             .is_some_and(|it| it.scope == Scope::Creates);
         self.shared.board.account(&self.name, |it| {
             it.unusable.clone_from(&unusable);
@@ -425,5 +428,19 @@ impl Link {
                 None => it.failure = no_client.or_else(|| it.failure.take()),
             }
         });
+    }
+}
+
+/// A failed call as the board shows it.
+fn failure(error: &CallError) -> AccountFailure {
+    let kind = match (&error.failure, error.failure.code()) {
+        (Failure::Unsent(Unsent::Tls(TlsProblem::Dates)), _) => FailureKind::NoAnswer,
+        (_, Code::Status(status)) => FailureKind::Status(status),
+        (_, Code::Tls) => FailureKind::Tls,
+        (_, Code::Connect | Code::Timeout | Code::Reset | Code::Decode) => FailureKind::NoAnswer,
+    };
+    AccountFailure {
+        text: error.to_string(),
+        kind,
     }
 }

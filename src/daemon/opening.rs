@@ -43,7 +43,7 @@ pub fn opening(
     let accounts = settings
         .accounts
         .iter()
-        .map(|(name, it)| (name.clone(), account(name, it)))
+        .map(|(name, it)| (name.clone(), account(name, it, settings)))
         .collect();
     Ok(Snapshot {
         at: if is_live {
@@ -190,7 +190,7 @@ fn from_book(
             down_since: None,
             is_watched: false,
         },
-        untrusted_since: None,
+        configured_at: now.wall,
         compared_at: book.last_list,
         has_passed: false,
         failure: None,
@@ -228,7 +228,8 @@ fn unjudge(item: &mut Item) {
         });
 }
 
-fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {
+fn account(name: &AccountName, settings: &AccountSettings, all: &Settings) -> AccountSnapshot {
+    let integrations = all.integrations.values();
     AccountSnapshot {
         name: name.clone(),
         requests_per_minute: settings.gate.requests_per_minute,
@@ -249,6 +250,7 @@ fn account(name: &AccountName, settings: &AccountSettings) -> AccountSnapshot {
         rate_reset: None,
         clock_skew: None,
         clock: None,
+        integrations: integrations.filter(|it| it.account == *name).count(),
     }
 }
 

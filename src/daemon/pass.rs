@@ -26,6 +26,7 @@ use crate::intake::canonical_pem;
 use crate::plan::book::Book;
 use crate::plan::entry::Entry;
 use crate::plan::gate::Operation;
+use crate::plan::policy::Mode;
 use crate::plan::rollover::{Action, Inputs, Plan, plan};
 use crate::plan::settle::ReadBack;
 use crate::plan::state::State;
@@ -161,7 +162,9 @@ impl Pass<'_> {
             now: &self.shared.clock.now(),
         });
         plan.actions.clear();
-        if let Some(until) = until {
+        // In `observe` nothing goes up when the wait is over either.
+        let is_managed = self.subject.settings.policy.mode == Mode::Manage;
+        if let Some(until) = until.filter(|_| is_managed) {
             hold_back(&mut plan, until);
         }
         Some(plan)

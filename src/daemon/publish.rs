@@ -11,10 +11,8 @@ use crate::view::snapshot::{LastChange, PassFailure};
 /// Everything was compared.
 pub(super) fn publish(shared: &Shared, subject: &Subject, plan: Plan, change: Option<LastChange>) {
     let compared_at = subject.book.last_list;
-    let now = shared.clock.now().wall;
     shared.board.integration(&subject.name, |it| {
         it.source.admit(admission(subject));
-        it.untrusted_since = (plan.outlook.trusted == 0).then(|| it.untrusted_since.unwrap_or(now));
         it.plan = Some(Arc::new(plan));
         it.compared_at = compared_at;
         it.has_passed = true;

@@ -150,8 +150,9 @@ async fn page(State(web): State<Web>) -> impl IntoResponse {
 
 async fn metrics(State(web): State<Web>) -> impl IntoResponse {
     let (board, metrics) = (web.shared.board, web.shared.metrics);
+    let now = web.shared.clock.now().wall;
     let write = move || {
-        let told = families(&board.read());
+        let told = families(&board.read(), now);
         let told = told
             .into_iter()
             .map(|it| {

@@ -10,6 +10,7 @@ use crate::domain::{
 
 mod belief;
 mod retirement;
+mod trust;
 mod upload;
 
 pub use belief::{
@@ -17,6 +18,7 @@ pub use belief::{
     Standing, Word,
 };
 pub use retirement::WriteOutcome;
+pub use trust::TrustRecord;
 pub use upload::PostOutcome;
 
 /// Everything believed about one integration: the ledger's memory as values.
@@ -42,6 +44,8 @@ pub struct Book {
     pub is_sending: bool,
     /// Writes that SendGrid did not carry out, and that are not tried again for a while.
     pub refused_writes: BTreeMap<Write, WriteRefusal>,
+    /// What is remembered of its trust.
+    pub trust: TrustRecord,
     /// The integration id that this name had before: nothing is written here until an operator accepts the new one.
     pub moved_from: Option<IntegrationId>,
     /// What left SendGrid and not by policy: neither it nor its key goes up again by itself.

@@ -2,7 +2,6 @@
 
 pub mod admission;
 pub mod agenda;
-pub mod attention;
 pub mod book;
 mod decide;
 pub mod decision;

@@ -1,11 +1,10 @@
-//! An integration as a whole: what is trusted, until when, and whether a person is needed.
+//! An integration as a whole: what is trusted, valid and withheld, and until when.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Look, Skew, Timestamp, Validity};
-use crate::plan::attention::Attention;
-use crate::plan::book::{Belief, Pause};
+use crate::domain::{Clocks, IntegrationId, Skew, Timestamp, Validity};
+use crate::plan::book::{Pause, TrustRecord};
+use crate::plan::policy::Mode;
 use crate::plan::rollover::{Inputs, Item};
 use crate::plan::state::State;
 use crate::plan::why::Why;
@@ -26,8 +25,6 @@ pub struct Outlook {
     pub successor_known: bool,
     /// By when it should be.
     pub successor_due: Option<Timestamp>,
-    /// By when a person must act.
-    pub deadline: Option<Timestamp>,
     /// Whether everything that policy and time allow is at SendGrid, and nothing of ours is missing there.
     pub in_step: bool,
     /// Uploads whose outcome is unknown.
@@ -38,8 +35,21 @@ pub struct Outlook {
     pub approvals_pending: usize,
     /// Since when the one that has waited longest does so.
     pub oldest_pending: Option<Timestamp>,
-    /// Why a person is needed.
-    pub attention: BTreeSet<Attention>,
+    /// Certificates that are listed, valid now and may let people in, whoever uploaded them.
+    pub valid: usize,
+    /// When logins stop by what is known today: the end of what counts as trust, and while nothing does, of whatever is
+    /// listed; none while nothing is.
+    pub ends: Option<Timestamp>,
+    /// Certificates that would be uploaded, but for `observe` or a pause.
+    pub withheld: usize,
+    /// Whether one list lacks what was there, and the next one has not said yet whether it is gone.
+    pub is_undecided: bool,
+    /// The integration id that the name had before, if nothing is written until an operator accepts the new one.
+    pub moved_from: Option<IntegrationId>,
+    /// When the list was first read whole.
+    pub first_list: Option<Timestamp>,
+    /// What is remembered of its trust from this plan on.
+    pub trust: TrustRecord,
 }
 
 impl Outlook {
@@ -62,12 +72,22 @@ impl Outlook {
             .filter(|it| it.state == State::Ahead || it.state.is_trust())
             .filter_map(validity);
         let latest_expiry = coming.clone().map(|it| it.not_after).max();
-        let latest_trusted = trusted.iter().map(|it| it.not_after).max();
-        let successor_due = latest_expiry.map(|it| it.minus(expiry.successor));
+        let listed = items
+            .iter()
+            .filter(|it| it.may_let_in(inputs.clocks()))
+            .filter_map(validity);
+        let valid_until = listed.clone().map(|it| it.not_after).max();
+        let ends = if trusted.is_empty() {
+            valid_until.max(latest_expiry)
+        } else {
+            latest_expiry
+        };
+        let successor_due = ends.map(|it| it.minus(expiry.successor));
 
         let in_source = items
             .iter()
             .filter(|it| !it.paths.is_empty() && it.state != State::Denied);
+        let latest_trusted = trusted.iter().map(|it| it.not_after).max().or(valid_until);
         let is_later = |it: &Validity| latest_trusted.is_some_and(|end| it.not_after > end);
         let is_due = successor_due.is_some_and(|it| it <= now);
         let successor_known = in_source
@@ -94,24 +114,58 @@ impl Outlook {
             latest_expiry,
             successor_known,
             successor_due,
-            deadline: None,
             in_step,
             open_intents: inputs.book.open_intents(),
             pause: inputs.book.pause.clone(),
             approvals_pending: pending.clone().count(),
             oldest_pending: pending.filter_map(waits_since).min(),
-            attention: BTreeSet::new(),
+            valid: listed.count(),
+            ends,
+            withheld: items
+                .iter()
+                .filter(|it| it.is_withheld(inputs.policy.mode))
+                .count(),
+            is_undecided: items.iter().any(|it| is_undecided(it, inputs)),
+            moved_from: inputs.book.moved_from,
+            first_list: inputs.book.first_list,
+            trust: TrustRecord::default(),
         };
-        outlook.attention = outlook.reasons(items, inputs);
-        outlook.deadline = outlook.deadline(items);
+        outlook.trust = outlook.remember(valid_until, inputs);
         outlook
+    }
+
+    /// Whether people could sign in once and cannot now, as far as SendGrid's list tells.
+    pub const fn lacks_trust(&self) -> bool {
+        self.has_lost(&self.trust, self.trusted, self.valid)
+    }
+
+    /// The same at another instant: `trusted` and `valid` are counted then.
+    pub const fn has_lost(&self, trust: &TrustRecord, trusted: usize, valid: usize) -> bool {
+        let counts_no_more = trust.has_counted && trusted == 0;
+        let is_listed_no_more = trust.valid_until.is_some() && valid == 0;
+        !self.is_undecided && (counts_no_more || is_listed_no_more)
+    }
+
+    fn remember(&self, valid_until: Option<Timestamp>, inputs: &Inputs<'_>) -> TrustRecord {
+        let (book, now) = (inputs.book, inputs.now.wall);
+        let before = book.trust;
+        let trust = TrustRecord {
+            has_counted: before.has_counted || book.has_ever_trusted() || self.trusted > 0,
+            valid_until: valid_until.or(before.valid_until),
+            lost_at: before.lost_at,
+        };
+        let is_lost = self.has_lost(&trust, self.trusted, self.valid);
+        let ended = trust.valid_until.filter(|it| *it < now);
+        let since = || before.lost_at.unwrap_or_else(|| ended.unwrap_or(now));
+        TrustRecord {
+            lost_at: is_lost.then(since),
+            ..trust
+        }
     }
 
     /// When time alone gives a person something to do.
     pub(super) fn next_turn(&self, inputs: &Inputs<'_>) -> Option<Timestamp> {
-        let critical = self
-            .latest_expiry
-            .map(|it| it.minus(inputs.policy.expiry.critical));
+        let critical = self.ends.map(|it| it.minus(inputs.policy.expiry.critical));
         let turns = [critical, self.successor_due];
         turns
             .into_iter()
@@ -119,86 +173,51 @@ impl Outlook {
             .filter(|it| *it > inputs.now.wall)
             .min()
     }
+}
 
-    fn reasons(&self, items: &[Item], inputs: &Inputs<'_>) -> BTreeSet<Attention> {
-        let now = inputs.now.wall;
-        let expiry = &inputs.policy.expiry;
-        let mut reasons: BTreeSet<Attention> = items.iter().filter_map(Item::attention).collect();
-        match inputs.look {
-            None => {
-                reasons.insert(Attention::SourceDown);
-            }
-            Some(look) => reasons.extend(
-                look.refusals()
-                    .map(|(_, it)| Attention::of_refusal(it.reason)),
-            ),
-        }
-        if inputs.look.is_some_and(|it: &Look| !it.surplus.is_empty()) {
-            reasons.insert(Attention::Refused);
-        }
-        // Whether a first upload arrived, or what one list lacked is gone, is known within minutes; a certificate that does
-        // not get there, or stays away, is no trust.
-        let settle = inputs.policy.delivery.settle;
-        let is_fresh = |it: &Item| {
-            let belief = it.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
-            let is_fresh = |it: &Belief| {
-                let missing = it.missing.as_ref();
-                let is_long = missing.is_some_and(|it| inputs.now.elapsed_since(it) > settle * 2);
-                it.posts <= 1 && !is_long
-            };
-            it.state == State::Settling && belief.is_none_or(is_fresh)
-        };
-        let undecided = items.iter().any(is_fresh);
-        if self.trusted == 0 && !undecided {
-            reasons.insert(Attention::NoTrust);
-        }
-        if self.trusted > 0
-            && self
-                .latest_expiry
-                .is_some_and(|it| inputs.clocks().left_until(it) <= expiry.critical)
-        {
-            reasons.insert(Attention::TrustEnds);
-        }
-        if self.trusted > 0
-            && !self.successor_known
-            && self.successor_due.is_some_and(|it| it <= now)
-        {
-            reasons.insert(Attention::NoSuccessor);
-        }
-        reasons
-    }
-
-    /// The end of trust, or five days after a key appeared that only a person lets in.
-    fn deadline(&self, items: &[Item]) -> Option<Timestamp> {
-        if self.attention.is_empty() {
-            return None;
-        }
-        let waits_for_person = |it: &&Item| {
-            matches!(it.state, State::Held | State::Rejected) && it.attention().is_some()
-        };
-        let switches = items
-            .iter()
-            .filter(waits_for_person)
-            .filter_map(|it| it.since)
-            .map(|it| it.plus(SHORTEST_NOTICE));
-        switches.chain(self.latest_expiry).min()
-    }
+/// Whether a list lacks what should be there, and the next one may show it again.
+fn is_undecided(item: &Item, inputs: &Inputs<'_>) -> bool {
+    let belief = item.fingerprint.and_then(|it| inputs.book.beliefs.get(&it));
+    let missing = belief.and_then(|it| it.missing.as_ref());
+    let settle = inputs.policy.delivery.settle;
+    item.state == State::Settling && missing.is_some_and(|it| inputs.now.elapsed_since(it) < settle)
 }
 
 impl Item {
-    /// Why this certificate or row needs a person, if it does.
-    pub fn attention(&self) -> Option<Attention> {
-        match (self.state, self.why) {
-            (State::Held, Why::Paused) => None,
-            (State::Held, Why::RemovedKey(_)) | (State::Removed, _) => Some(Attention::Removed),
-            (State::Held, Why::KeyBudget { .. } | Why::TooMany { .. }) => {
-                Some(Attention::KeyBudget)
-            }
-            (State::Held, _) => Some(Attention::Approval),
-            (State::Rejected, _) => Some(Attention::Rejected),
-            (State::Replaced, _) => Some(Attention::Replaced),
-            (State::Unmanaged | State::Undecodable, _) => Some(Attention::Unmanaged),
-            _ => None,
+    /// Whether SendGrid lists it, and it is valid: whoever holds its key can sign in, unless somebody disabled it.
+    pub fn may_let_in(&self, now: impl Into<Clocks>) -> bool {
+        let may = match self.state {
+            State::Trusted
+            | State::Ahead
+            | State::Found
+            | State::Settling
+            | State::Denied
+            | State::Expired
+            | State::Superseded
+            | State::Undecodable
+            | State::Inherited
+            | State::Acknowledged
+            | State::Unmanaged => self.is_listed,
+            State::Planned
+            | State::Waiting
+            | State::Held
+            | State::Rejected
+            | State::Disabled
+            | State::Removed
+            | State::Replaced
+            | State::Duplicate
+            | State::Orphaned => false,
+        };
+        let certificate = self.certificate.as_ref();
+        may && certificate.is_some_and(|it| it.validity().is_valid(now))
+    }
+
+    /// Whether it would be uploaded, but for `observe` or a pause.
+    pub fn is_withheld(&self, mode: Mode) -> bool {
+        match self.state {
+            State::Held => self.why == Why::Paused && !self.is_listed,
+            State::Planned => mode == Mode::Observe && !self.is_listed,
+            _ => false,
         }
     }
 }

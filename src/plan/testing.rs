@@ -325,6 +325,7 @@ impl World {
         let plan = self.plan();
         self.history
             .extend(note_holds(&mut self.book, &plan.items, &self.now));
+        self.book.trust = plan.outlook.trust;
         Ok(plan)
     }
 

@@ -11,10 +11,10 @@ use crate::plan::retire::{How, successor};
 use crate::plan::rollover::{Item, Plan};
 use crate::plan::state::State;
 
-use super::concern::is_valid;
 use super::conditions::{Condition, conditions};
 use super::next::Next;
 use super::retirement::taken;
+use super::standing::is_valid;
 use super::terminal::{Page, Rendered, Terminal};
 use super::when::{clock, left};
 

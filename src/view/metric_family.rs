@@ -118,6 +118,18 @@ const FAMILIES: &[(&str, &str)] = &[
         "When the last of the certificates trusted now or later ends.",
     ),
     (
+        "sso_certd_integration_valid_certificates",
+        "Certificates that SendGrid lists and that are valid, whoever uploaded them.",
+    ),
+    (
+        "sso_certd_integration_valid_until_timestamp_seconds",
+        "When the last of them ends; kept while none is valid.",
+    ),
+    (
+        "sso_certd_integration_certificates_withheld",
+        "Certificates that would be uploaded, but for `observe` or a pause.",
+    ),
+    (
         "sso_certd_integration_successor_known",
         "Whether the next certificate is known.",
     ),
@@ -131,7 +143,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "sso_certd_integration_attention",
-        "A reason that needs a person; only the true ones, always 1.",
+        "A reason that needs a person: an alarm that is more than a note; only the true ones, always 1.",
     ),
     (
         "sso_certd_integration_paused",

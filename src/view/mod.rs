@@ -8,8 +8,8 @@
 //! [`plan_json`], [`history_text`], [`explain_text`], [`inspect_text`], [`integrations_text`] and [`check_text`] are the
 //! answers of the commands of the same names; [`decision_question`] and [`decision_text`] are those of all decisions.
 
+pub mod alarms;
 pub mod check_text;
-mod concern;
 mod conditions;
 pub mod decision_question;
 pub mod decision_text;
@@ -30,17 +30,15 @@ pub mod remarks;
 mod retirement;
 pub mod sentence;
 pub mod snapshot;
+mod standing;
 pub mod status_json;
 mod status_notes;
 pub mod status_schema;
 pub mod status_text;
 mod table;
-mod telling;
 mod telling_wait;
 pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
-mod todo;
-mod todo_certificate;
 mod when;
 mod why_word;

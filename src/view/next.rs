@@ -1,4 +1,4 @@
-//! What happens next to a certificate, for a column. Verbs that a person could type are named here and in `todo` only.
+//! What happens next to a certificate, for a column. Verbs that a person could type are named here and in `alarms` only.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::plan::rollover::Item;
 use crate::plan::state::State;
 use crate::plan::why::Why;
 
+use super::alarms::decide_by;
 use super::retirement::in_short;
 use super::when::day_and_clock;
 
@@ -64,7 +65,7 @@ impl Next<'_> {
                 Why::TooMany { .. } => "too many certificates".to_owned(),
                 Why::Paused => "goes up when resumed".to_owned(),
                 Why::IdChanged => "goes up when its integration_id is accepted".to_owned(),
-                _ => match by(self.outlook, self.now) {
+                _ => match by(item, self.outlook, self.now) {
                     Some(by) => format!("approve or deny, {by}"),
                     None => "approve or deny".to_owned(),
                 },
@@ -131,9 +132,9 @@ impl Next<'_> {
     }
 }
 
-/// By when a person must act: `by 2026-11-29`; none while nobody must, and where every hour counts.
-pub(crate) fn by(outlook: &Outlook, now: Timestamp) -> Option<String> {
-    let deadline = outlook.deadline.filter(|_| outlook.trusted > 0)?;
+/// By when an operator must let it in: `by 2026-11-29`; none while nobody must, and where every hour counts.
+pub(crate) fn by(item: &Item, outlook: &Outlook, now: Timestamp) -> Option<String> {
+    let deadline = decide_by(item, outlook).filter(|_| outlook.trusted > 0)?;
     Some(if deadline > now {
         format!("by {}", deadline.date())
     } else {

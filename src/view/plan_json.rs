@@ -10,6 +10,7 @@ use crate::plan::state::State;
 use crate::plan::trust::Evidence;
 use crate::plan::why::Why;
 
+use super::alarms::deadline_of_plan;
 use super::plan_report::{PlanReport, PlannedIntegration, Step, is_held, is_later};
 use super::retirement::in_full;
 use super::why_word::why_word;
@@ -176,6 +177,8 @@ fn integration(it: &PlannedIntegration, at: Timestamp) -> PlannedIntegrationJson
     let rest = || it.items().iter().filter(|item| it.step(item).is_none());
     let is_waiting = |item: &Item| is_held(item) || is_later(item);
     let outlook = it.plan.as_ref().ok().map(|it| &it.outlook);
+    let plan = it.plan.as_ref().ok();
+    let deadline = plan.and_then(|plan| deadline_of_plan(plan, it.mode, &it.expiry, at));
     let text = |at: Option<Timestamp>| at.as_ref().map(Timestamp::to_string);
     PlannedIntegrationJson {
         name: it.name.to_string(),
@@ -184,7 +187,7 @@ fn integration(it: &PlannedIntegration, at: Timestamp) -> PlannedIntegrationJson
         in_step: outlook.map(|it| it.in_step),
         trusted: outlook.map(|it| it.trusted),
         latest_expiry: text(outlook.and_then(|it| it.latest_expiry)),
-        deadline: text(outlook.and_then(|it| it.deadline)),
+        deadline: text(deadline),
         paused_since: text(outlook.and_then(|it| Some(it.pause.as_ref()?.at))),
         failure: it.plan.as_ref().err().cloned(),
         source_failure: it.source_failure.clone(),

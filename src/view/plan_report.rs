@@ -1,7 +1,7 @@
 //! What `plan` found out, before it is shown.
 
 use crate::domain::{AccountName, IntegrationName, Timestamp};
-use crate::plan::policy::Mode;
+use crate::plan::policy::{ExpiryPolicy, Mode};
 use crate::plan::retire::{How, Retirement};
 use crate::plan::rollover::{Action, Item, Plan};
 use crate::plan::state::State;
@@ -31,6 +31,8 @@ pub struct PlannedIntegration {
     pub account: AccountName,
     /// Whether `run` would write.
     pub mode: Mode,
+    /// When an operator is told.
+    pub expiry: ExpiryPolicy,
     /// The plan, before anything of it was applied; or why SendGrid's list could not be had, in one line.
     pub plan: Result<Plan, String>,
     /// Why its source could not be read, in one line: then nothing is planned.

@@ -2,18 +2,17 @@
 
 use crate::domain::Timestamp;
 use crate::domain::text::{count, file_name, left, printable};
-use crate::plan::attention::Attention;
 use crate::plan::policy::Mode;
 use crate::plan::retire::How;
 use crate::plan::rollover::{Item, Plan};
 use crate::plan::state::State;
 use crate::plan::why::Why;
 
-use super::concern::{is_valid, others};
 use super::named::{brief, which};
 use super::next::{Next, by};
 use super::plan_report::{Counts, PlanReport, PlannedIntegration, Step, is_paused};
 use super::retirement::{in_full, why_now};
+use super::standing::{is_valid, others};
 use super::terminal::{Mark, Page, Rendered, Terminal};
 use super::when::{ago, clock};
 
@@ -72,7 +71,7 @@ fn is_quiet(it: &PlannedIntegration) -> bool {
 }
 
 fn has_no_trust(plan: &Plan) -> bool {
-    plan.outlook.attention.contains(&Attention::NoTrust)
+    plan.outlook.trusted == 0 && !plan.outlook.is_undecided
 }
 
 fn nothing_to_do(report: &PlanReport) -> String {
@@ -222,7 +221,7 @@ fn line(item: &Item, next: &Next<'_>) -> (Mark, &'static str, String) {
     let since = item.since.map_or(String::new(), |it| {
         format!("; in the source since {}", clock(it, next.now))
     });
-    let by = by(next.outlook, next.now).map_or_else(String::new, |it| format!("; {it}"));
+    let by = by(item, next.outlook, next.now).map_or_else(String::new, |it| format!("; {it}"));
     let fate = item.retirement.as_ref().map(|it| in_full(it, next.now));
     match item.state {
         State::Held if is_paused(item) => (Mark::Waits, "held", format!("{}{since}", item.why)),
@@ -410,6 +409,7 @@ mod tests {
             account: AccountName::default(),
             mode,
             rows: items.iter().filter(|it| it.is_listed).count(),
+            expiry: crate::view::testing::expiry(),
             plan: Ok(plan(items, &Look::default(), when)),
             source_failure: None,
         }

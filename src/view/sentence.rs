@@ -1,33 +1,16 @@
 //! The one sentence: what matters most, as a pure function of the snapshot and the time.
 //!
 //! It is the first line of `status`, systemd's `STATUS=`, `summary` in JSON, the head of the page, and the log line
-//! after a change. The first row that applies to any integration is said; further needs are counted.
-//!
-//! | when | mark |
-//! |---|---|
-//! | only the ledger speaks | broken |
-//! | SendGrid's clock and ours disagree | needs you |
-//! | nothing that could let anybody in is listed | broken |
-//! | SendGrid lists what nobody here knows, or a row of ours carries something else | broken |
-//! | trust ends within `expiry.critical` | broken |
-//! | nothing of the directory is trusted, and SendGrid lists others | needs you |
-//! | something of ours was deleted | needs you |
-//! | private key, approval, key budget, 400, refused file | needs you |
-//! | no successor though due | needs you |
-//! | key not accepted, integration not there, not reached for longer than one round | needs you |
-//! | ledger or directory down | needs you |
-//! | first pass under way | waits |
-//! | something goes by itself | waits |
-//! | a person has paused something | waits |
-//! | else | fine |
+//! after a change. The first alarm that is more than a note is said, and the others are counted; without one, what goes
+//! on by itself: the first comparison, what waits, what an operator has paused.
 
 use crate::domain::Timestamp;
 use crate::domain::text::count;
 
-use super::concern::{Concern, Standing, latest_expiry, standings};
+use super::alarms::{Alarm, Scope, Words, alarms};
 use super::snapshot::Snapshot;
-use super::telling::{Teller, Told, account_is_silent};
-use super::telling_wait::is_one_pause;
+use super::standing::{Progress, Standing, latest_end, standings};
+use super::telling_wait::{Teller, is_one_pause};
 use super::terminal::Mark;
 use super::when::{ago, roughly};
 
@@ -46,6 +29,17 @@ pub(super) const NOTHING_CONFIGURED: &str =
 
 /// What matters most about the daemon.
 pub fn sentence(snapshot: &Snapshot, now: Timestamp) -> Sentence {
+    let alarms = alarms(snapshot, now);
+    sentence_of(snapshot, &alarms, &standings(snapshot, &alarms), now)
+}
+
+/// The same of what was judged before.
+pub(crate) fn sentence_of(
+    snapshot: &Snapshot,
+    alarms: &[Alarm],
+    standings: &[Standing<'_>],
+    now: Timestamp,
+) -> Sentence {
     if !snapshot.is_live {
         return Sentence {
             mark: Mark::Broken,
@@ -56,34 +50,60 @@ pub fn sentence(snapshot: &Snapshot, now: Timestamp) -> Sentence {
             ),
         };
     }
-    let standings = standings(snapshot, now);
-    let worst = standings
+    if let Some(alarm) = alarms.iter().find(|it| it.needs_somebody()) {
+        let mark = alarm.severity.mark();
+        let text = with_others(&alarm.sentence, mark, standings, &|it| says_it(alarm, it));
+        return Sentence { mark, text };
+    }
+    let first = standings
         .iter()
-        .filter_map(|it| Some((it.worst()?, it)))
-        .min_by_key(|(concern, it)| (*concern, latest_expiry(it.it)));
-    let Some((concern, standing)) = worst else {
+        .filter_map(|it| Some((it.progress?, it)))
+        .min_by_key(|(progress, it)| (*progress, latest_end(it.it)));
+    let Some((progress, standing)) = first else {
         return all_well(snapshot, now);
     };
-    let told = Teller {
+    let teller = Teller {
         snapshot,
-        standing,
+        it: standing.it,
         now,
-    }
-    .tell(concern);
+    };
+    let words = teller.tell(progress);
+    let text = match progress {
+        Progress::Starting => words.to_string(),
+        Progress::Waits | Progress::Paused => with_others(&words, Mark::Waits, standings, &|it| {
+            let is_same = it.it.name == standing.it.name;
+            is_same || (progress == Progress::Paused && is_one_pause(standing.it, it.it))
+        }),
+    };
     Sentence {
-        mark: concern.mark(),
-        text: with_others(&told, concern, standing, &standings, snapshot),
+        mark: Mark::Waits,
+        text,
+    }
+}
+
+/// Whether the sentence of an alarm says all there is to say first about an integration.
+fn says_it(alarm: &Alarm, standing: &Standing<'_>) -> bool {
+    match &alarm.scope {
+        Scope::Integration(name) => standing.it.name == *name,
+        Scope::Daemon | Scope::Account(_) => {
+            let worst = standing.worst();
+            worst.is_some_and(|it| it.reason == alarm.reason && it.scope == alarm.scope)
+        }
     }
 }
 
 /// What is the matter with each integration, whatever the words for it: other than the sentence it does not change with
 /// time alone.
 pub fn topic(snapshot: &Snapshot, now: Timestamp) -> String {
-    let topics = standings(snapshot, now);
-    let topics = topics
+    let alarms = alarms(snapshot, now);
+    let topics: Vec<String> = standings(snapshot, &alarms)
         .iter()
-        .map(|it| format!("{}: {:?}", it.it.name, it.worst()));
-    topics.collect::<Vec<_>>().join(", ")
+        .map(|it| {
+            let worst = it.worst().map(|it| (it.severity, it.reason));
+            format!("{}: {worst:?} {:?}", it.it.name, it.progress)
+        })
+        .collect();
+    topics.join(", ")
 }
 
 fn all_well(snapshot: &Snapshot, now: Timestamp) -> Sentence {
@@ -95,7 +115,7 @@ fn all_well(snapshot: &Snapshot, now: Timestamp) -> Sentence {
     };
     let (Some(oldest), Some(newest)) = (compared().min(), compared().max()) else {
         return Sentence {
-            mark: Mark::NeedsYou,
+            mark: Mark::Waits,
             text: NOTHING_CONFIGURED.to_owned(),
         };
     };
@@ -113,33 +133,27 @@ fn all_well(snapshot: &Snapshot, now: Timestamp) -> Sentence {
     }
 }
 
+/// A sentence with the number of those that it does not say.
 fn with_others(
-    told: &Told,
-    concern: Concern,
-    named: &Standing<'_>,
+    words: &Words,
+    mark: Mark,
     standings: &[Standing<'_>],
-    snapshot: &Snapshot,
+    is_said: &dyn Fn(&Standing<'_>) -> bool,
 ) -> String {
-    let Told { main, rest } = told;
-    if concern == Concern::Starting {
-        return format!("{main}.{rest}");
-    }
-    let is_other = |it: &&Standing<'_>| {
-        it.it.name != named.it.name && !is_same_cause(concern, named, it, snapshot)
-    };
-    let others = || standings.iter().filter(is_other);
+    let Words { main, rest } = words;
+    let others = || standings.iter().filter(|it| !is_said(it));
     let needing = others().filter(|it| it.mark().needs_person()).count();
     let waiting = others().filter(|it| it.mark() == Mark::Waits).count();
     let more = match (needing, waiting) {
         (0, 0) => String::new(),
-        (0, _) if concern.mark().needs_person() => String::new(),
+        (0, _) if mark.needs_person() => String::new(),
         (0, 1) => ", and 1 more waits".to_owned(),
         (0, _) => format!(", and {waiting} more wait"),
         (1, _) => ", and 1 more needs you".to_owned(),
         _ => format!(", and {needing} more need you"),
     };
     let well = others().filter(|it| it.mark() == Mark::Fine).count();
-    let praise = if needing == 0 && well > 0 && concern.mark().needs_person() {
+    let praise = if needing == 0 && well > 0 && mark.needs_person() {
         match well {
             1 => " 1 other integration is well.".to_owned(),
             _ => format!(" {well} other integrations are well."),
@@ -150,28 +164,9 @@ fn with_others(
     format!("{main}{more}.{rest}{praise}")
 }
 
-/// Whether the sentence about one integration already says what the other one's is: one key, one ledger, one silence.
-fn is_same_cause(
-    concern: Concern,
-    named: &Standing<'_>,
-    other: &Standing<'_>,
-    snapshot: &Snapshot,
-) -> bool {
-    let same_account = named.it.account == other.it.account;
-    let is_account = |it: &Standing<'_>| account_is_silent(it, snapshot);
-    other.worst() == Some(concern)
-        && match concern {
-            Concern::Ledger => true,
-            Concern::Clock | Concern::ApiKey | Concern::Tls => same_account,
-            Concern::Stale => same_account && is_account(named) && is_account(other),
-            Concern::SourceDown => named.it.directory == other.it.directory,
-            Concern::Paused => is_one_pause(named.it, other.it),
-            _ => false,
-        }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -180,11 +175,12 @@ mod tests {
     use crate::plan::state::State;
     use crate::plan::trust::Evidence;
     use crate::plan::why::Why;
-    use crate::view::snapshot::{Backoff, IntegrationSnapshot, PassFailure, Unusable};
+    use crate::view::alarms::{AlarmReason, attention};
+    use crate::view::snapshot::{Backoff, FailureKind, IntegrationSnapshot, PassFailure, Unusable};
     use crate::view::status_notes::account_note;
     use crate::view::testing::{
-        account, adfs, adfs_next, at, because, certificate, integration, item, now, okta, paused,
-        refused_file, snapshot, with_look,
+        account, account_failure, adfs, adfs_next, at, because, certificate, integration, item,
+        now, okta, once_trusted, paused, refused_file, snapshot, with_look,
     };
 
     fn well(name: &str) -> IntegrationSnapshot {
@@ -208,20 +204,21 @@ mod tests {
     #[test]
     fn nothing_trusted_means_that_logins_fail() {
         let over = certificate("CN=x", "2025-11-24", "2026-11-24");
-        let mut it = integration("okta", vec![item(State::Expired, &over)]);
+        let it = integration("okta", vec![item(State::Expired, &over)]);
+        let it = once_trusted(it, None);
         check_one(
             it.clone(),
             Mark::Broken,
             "Logins through okta fail: SendGrid trusts no valid certificate for it since 00:00 UTC.",
         );
-        it.untrusted_since = Some(at("2026-11-24 06:03:00"));
+        let it = once_trusted(it, Some(at("2026-11-24 06:03:00")));
         check_one(
             it,
             Mark::Broken,
             "Logins through okta fail: SendGrid trusts no valid certificate for it since 06:03 UTC.",
         );
         check_one(
-            integration("okta", Vec::new()),
+            once_trusted(integration("okta", Vec::new()), None),
             Mark::Broken,
             "Logins through okta fail: SendGrid trusts no valid certificate for it.",
         );
@@ -243,10 +240,21 @@ mod tests {
 
     #[test]
     fn what_did_not_come_from_here_may_still_let_people_in() {
+        let inherited = |it: &_| integration("okta", vec![item(State::Inherited, it)]);
         check_one(
-            integration("okta", vec![item(State::Inherited, &okta())]),
+            inherited(&okta()),
+            Mark::Fine,
+            "All well. 1 integration in step with SendGrid, compared 4 minutes ago. Nothing needs you.",
+        );
+        check_one(
+            inherited(&adfs()),
             Mark::NeedsYou,
-            "okta: no certificate in the directory is trusted at SendGrid; it lists 1 that did not come from here.",
+            "okta: 19 d left and no successor in the directory yet.",
+        );
+        check_one(
+            once_trusted(inherited(&okta()), None),
+            Mark::Broken,
+            "okta: no certificate in the directory is trusted at SendGrid; it lists 1 that did not come from here (38d03ade).",
         );
         let brief = okta().fingerprint().brief();
         check_one(
@@ -291,13 +299,13 @@ mod tests {
         (unread.certificate, unread.fingerprint) = (None, None);
         check_one(
             integration("okta", vec![ours, unread.clone()]),
-            Mark::Broken,
+            Mark::NeedsYou,
             "okta: SendGrid lists something that cannot be read.",
         );
         check_one(
-            integration("okta", vec![unread]),
+            once_trusted(integration("okta", vec![unread]), None),
             Mark::Broken,
-            "okta: SendGrid lists something that cannot be read, and nothing of ours.",
+            "okta: no certificate in the directory is trusted at SendGrid; it lists 1 that cannot be read.",
         );
     }
 
@@ -489,8 +497,8 @@ mod tests {
             "Nothing of account default is compared or uploaded: this system has no CA bundle.",
         );
         for it in both.integrations.values() {
-            let reasons: Vec<_> = it.attention(&both).iter().map(|it| it.word()).collect();
-            assert_eq!(reasons, ["tls"]);
+            let reasons = attention(&alarms(&both, now()), it);
+            assert_eq!(reasons, BTreeSet::from([AlarmReason::Tls]));
         }
     }
 
@@ -510,7 +518,10 @@ mod tests {
             failing(it, Some(at("2026-11-24 06:02:02")));
         }
         let account = silent.accounts.get_mut(&AccountName::default()).unwrap();
-        account.failure = Some("time-out after 30 s".to_owned());
+        account.failure = Some(account_failure(
+            "time-out after 30 s",
+            FailureKind::NoAnswer,
+        ));
         account.failures = 10;
         account.answered_at = Some(at("2026-11-24 06:02:02"));
         account.backoff = Some(Backoff {
@@ -560,20 +571,23 @@ mod tests {
         );
         let mut silent = snapshot(vec![it]);
         let mut account = account("default");
-        account.failure = Some("time-out".to_owned());
+        account.failure = Some(account_failure("time-out", FailureKind::NoAnswer));
         account.answered_at = None;
         silent.accounts.insert(account.name.clone(), account);
-        silent.started = now().minus(Duration::from_secs(200));
+        let started = now().minus(Duration::from_secs(16 * 60));
+        for it in silent.integrations.values_mut() {
+            it.configured_at = started;
+        }
         check(
             &silent,
             Mark::NeedsYou,
-            "Not sure: SendGrid has not answered since sso-certd started 3 minutes ago. What SendGrid trusts is not known.",
+            "Not sure: SendGrid has not answered since sso-certd started 16 minutes ago. What SendGrid trusts is not known.",
         );
     }
 
     #[test]
     fn an_old_list_is_dated() {
-        let mut it = integration("okta", Vec::new());
+        let mut it = once_trusted(integration("okta", Vec::new()), None);
         failing(&mut it, Some(at("2026-11-24 06:00:00")));
         check_one(
             it,
@@ -652,7 +666,10 @@ mod tests {
             "All well. adfs is only observed: 1 certificate would go to SendGrid.",
         );
         check_one(
-            integration("adfs", vec![item(State::Planned, &adfs_next())]),
+            once_trusted(
+                integration("adfs", vec![item(State::Planned, &adfs_next())]),
+                None,
+            ),
             Mark::Broken,
             "Logins through adfs fail: SendGrid trusts no valid certificate for it.",
         );
@@ -724,7 +741,7 @@ mod tests {
         check_one(
             paused(it, "bob"),
             Mark::Waits,
-            "Paused by bob since 08:05 UTC: okta. New certificates are not uploaded.",
+            "Paused by bob since 08:05 UTC: okta. 1 certificate is not uploaded.",
         );
         let many: Vec<_> = (0..7)
             .map(|it| paused(well(&format!("c{it}")), "bob"))
@@ -776,7 +793,7 @@ mod tests {
         );
         check(
             &snapshot(Vec::new()),
-            Mark::NeedsYou,
+            Mark::Waits,
             "No integration is configured; `sso-certd integrations` lists those of SendGrid.",
         );
     }
@@ -784,7 +801,7 @@ mod tests {
     #[test]
     fn the_worst_is_named_and_the_others_are_counted() {
         let due = || integration("adfs", vec![item(State::Trusted, &adfs())]);
-        let out = || integration("okta", Vec::new());
+        let out = || once_trusted(integration("okta", Vec::new()), None);
         check(
             &snapshot(vec![due(), out(), well("entra-eu")]),
             Mark::Broken,

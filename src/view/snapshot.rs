@@ -12,7 +12,6 @@ use crate::domain::{
     Look, Skew, SourceError, Timestamp,
 };
 use crate::plan::admission::Admission;
-use crate::plan::attention::Attention;
 use crate::plan::policy::{ExpiryPolicy, Mode};
 use crate::plan::rollover::Plan;
 
@@ -61,8 +60,8 @@ pub struct IntegrationSnapshot {
     pub plan: Option<Arc<Plan>>,
     /// The source.
     pub source: SourceSnapshot,
-    /// Since when nothing valid is trusted, as far as passes saw it happen; none while something is, or if unknown.
-    pub untrusted_since: Option<Timestamp>,
+    /// Since when the daemon has had it in its configuration, in this life.
+    pub configured_at: Timestamp,
     /// When it was last compared with SendGrid, in this life or a former one.
     pub compared_at: Option<Timestamp>,
     /// Whether a pass has ended, well or not, since the daemon started.
@@ -169,8 +168,8 @@ pub struct AccountSnapshot {
     pub answered_at: Option<Timestamp>,
     /// Failures in a row.
     pub failures: u32,
-    /// The last failure in words, while there is one.
-    pub failure: Option<String>,
+    /// The last failure, while there is one.
+    pub failure: Option<AccountFailure>,
     /// `X-RateLimit-Limit` as last seen.
     pub rate_limit: Option<u64>,
     /// `X-RateLimit-Remaining` as last seen.
@@ -181,6 +180,8 @@ pub struct AccountSnapshot {
     pub clock_skew: Option<f64>,
     /// Why a clock must be wrong, if one must.
     pub clock: Option<ClockFault>,
+    /// How many integrations it has in the configuration.
+    pub integrations: usize,
 }
 
 /// Our clock and SendGrid's cannot both be right.
@@ -192,11 +193,31 @@ pub struct ClockFault {
     pub skew: Skew,
 }
 
+/// Why SendGrid gives an account no answer, or none that helps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountFailure {
+    /// One line in words.
+    pub text: String,
+    /// What came instead of an answer that helps.
+    pub kind: FailureKind,
+}
+
+/// What came instead of an answer that helps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailureKind {
+    /// An answer with this status.
+    Status(u16),
+    /// A certificate that is not accepted for more than its dates, or another end of the handshake.
+    Tls,
+    /// Nothing, or nothing that can be read.
+    NoAnswer,
+}
+
 impl AccountSnapshot {
-    /// Whether only another key, or another permission, helps.
+    /// Whether only another key helps.
     pub fn needs_key(&self) -> bool {
         let has_none = self.unusable.as_ref().is_some_and(|it| it.lacks_key);
-        has_none || self.key_valid == Some(false) || self.uploads_forbidden
+        has_none || self.key_valid == Some(false)
     }
 
     /// Whether there is a key, and nothing to reach SendGrid with: no roots, no credentials for the proxy.
@@ -321,37 +342,5 @@ impl IntegrationSnapshot {
         self.plan
             .as_ref()
             .map_or_else(|| now.into(), |it| it.outlook.skew.at(now))
-    }
-
-    /// Every reason that needs a person: the plan's own, and those that only the daemon knows.
-    pub fn attention(&self, snapshot: &Snapshot) -> BTreeSet<Attention> {
-        let refusals = || match (&self.plan, &self.source.look) {
-            (None, Some(Ok(look))) => look
-                .refusals()
-                .map(|(_, it)| Attention::of_refusal(it.reason))
-                .collect(),
-            _ => BTreeSet::new(),
-        };
-        let mut reasons = self
-            .plan
-            .as_ref()
-            .map_or_else(refusals, |it| it.outlook.attention.clone());
-        if matches!(self.source.look, Some(Err(_))) {
-            reasons.insert(Attention::SourceDown);
-        } else {
-            reasons.remove(&Attention::SourceDown);
-        }
-        if self.failure.as_ref().is_some_and(|it| it.is_missing) {
-            reasons.insert(Attention::IntegrationMissing);
-        }
-        if snapshot.ledger_failure.is_some() {
-            reasons.insert(Attention::Ledger);
-        }
-        if let Some(account) = snapshot.accounts.get(&self.account) {
-            reasons.extend(account.needs_key().then_some(Attention::ApiKey));
-            reasons.extend(account.lacks_client().then_some(Attention::Tls));
-            reasons.extend(account.clock.map(|_| Attention::Clock));
-        }
-        reasons
     }
 }

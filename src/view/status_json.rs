@@ -8,25 +8,28 @@ use crate::plan::retire::{How, Retirement};
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
-use super::concern::{Standing, items, pause, standings};
+use super::alarms::{Alarm, AlarmReason, Scope, alarms, attention, deadline};
 use super::next::Next;
 use super::plan_json::paths;
 use super::refusal_text::help_lines;
 use super::remarks::{Noted, remarks_on};
-use super::sentence::sentence;
+use super::sentence::sentence_of;
 use super::snapshot::{
     AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, Snapshot, SourceSnapshot,
 };
+use super::standing::{Standing, items, pause, standings};
 use super::status_schema::{
-    AccountJson, CertificateJson, ChangeJson, FailureJson, IntegrationJson, IssuerJson, LedgerJson,
-    OrphanCertificateJson, OrphanJson, PauseJson, RefusedJson, ReloadJson, RemarkJson,
-    RetirementJson, ScheduleJson, SourceJson, StatusJson,
+    AccountJson, AdviceJson, AdviceNoteJson, AlarmJson, CertificateJson, ChangeJson, FailureJson,
+    IntegrationJson, IssuerJson, LedgerJson, OrphanCertificateJson, OrphanJson, PauseJson,
+    RefusedJson, ReloadJson, RemarkJson, RetirementJson, ScheduleJson, SourceJson, StatusJson,
 };
 use super::why_word::why_word;
 
 /// `status --json` as a value.
 pub fn status_json(snapshot: &Snapshot, now: Timestamp) -> StatusJson {
-    let sentence = sentence(snapshot, now);
+    let alarms = alarms(snapshot, now);
+    let standings = standings(snapshot, &alarms);
+    let sentence = sentence_of(snapshot, &alarms, &standings, now);
     StatusJson {
         schema: 1,
         mark: sentence.mark.word(),
@@ -37,9 +40,10 @@ pub fn status_json(snapshot: &Snapshot, now: Timestamp) -> StatusJson {
         started_at: snapshot.is_live.then(|| snapshot.started.to_string()),
         host: snapshot.host.clone(),
         version: env!("CARGO_PKG_VERSION"),
-        integrations: standings(snapshot, now)
+        alarms: alarms.iter().map(alarm).collect(),
+        integrations: standings
             .iter()
-            .map(|it| integration(it, snapshot, now))
+            .map(|it| integration(it, &alarms, now))
             .collect(),
         orphans: snapshot.orphans.iter().map(orphan).collect(),
         accounts: snapshot.accounts.values().map(account).collect(),
@@ -58,7 +62,7 @@ pub fn status_json(snapshot: &Snapshot, now: Timestamp) -> StatusJson {
     }
 }
 
-fn integration(standing: &Standing<'_>, snapshot: &Snapshot, now: Timestamp) -> IntegrationJson {
+fn integration(standing: &Standing<'_>, alarms: &[Alarm], now: Timestamp) -> IntegrationJson {
     let it = standing.it;
     let outlook = it.plan.as_ref().map(|it| &it.outlook);
     let latest_expiry = outlook.and_then(|it| it.latest_expiry);
@@ -68,10 +72,9 @@ fn integration(standing: &Standing<'_>, snapshot: &Snapshot, now: Timestamp) -> 
         integration_id: it.integration_id.to_string(),
         mode: it.mode.word(),
         mark: standing.mark().word(),
-        attention: it
-            .attention(snapshot)
+        attention: attention(alarms, it)
             .into_iter()
-            .map(crate::plan::attention::Attention::word)
+            .map(AlarmReason::word)
             .collect(),
         in_step: outlook.map(|it| it.in_step),
         trusted: outlook.map(|it| it.trusted),
@@ -79,7 +82,10 @@ fn integration(standing: &Standing<'_>, snapshot: &Snapshot, now: Timestamp) -> 
         left_seconds: latest_expiry.map(|it| it.since(now).as_secs()),
         successor_known: outlook.map(|it| it.successor_known),
         successor_due: text(outlook.and_then(|it| it.successor_due)),
-        deadline: text(outlook.and_then(|it| it.deadline)),
+        deadline: text(deadline(alarms, it)),
+        valid: outlook.map(|it| it.valid),
+        valid_until: text(outlook.and_then(|it| it.trust.valid_until)),
+        withheld: outlook.map_or(0, |it| it.withheld),
         approvals_pending: outlook.map_or(0, |it| it.approvals_pending),
         paused: pause(it).map(|it| PauseJson {
             since: it.at.to_string(),
@@ -100,6 +106,38 @@ fn integration(standing: &Standing<'_>, snapshot: &Snapshot, now: Timestamp) -> 
         }),
         source: source(it, &it.source),
         certificates: certificates(it, now),
+    }
+}
+
+fn alarm(it: &Alarm) -> AlarmJson {
+    let (integration, account) = match &it.scope {
+        Scope::Daemon => (None, None),
+        Scope::Account(name) => (None, Some(name.to_string())),
+        Scope::Integration(name) => (Some(name.to_string()), None),
+    };
+    AlarmJson {
+        reason: it.reason.word(),
+        severity: it.severity.word(),
+        integration,
+        account,
+        since: text(it.since),
+        deadline: text(it.deadline),
+        sentence: it.sentence.to_string(),
+        advice: it
+            .advice
+            .iter()
+            .map(|it| AdviceJson {
+                what: it.what.clone(),
+                notes: it
+                    .notes
+                    .iter()
+                    .map(|(label, text)| AdviceNoteJson {
+                        label: (*label).to_owned(),
+                        text: text.clone(),
+                    })
+                    .collect(),
+            })
+            .collect(),
     }
 }
 
@@ -232,7 +270,7 @@ fn account(it: &AccountSnapshot) -> AccountJson {
         requests_per_minute: it.requests_per_minute,
         answered_at: text(it.answered_at),
         failures: it.failures,
-        failure: it.failure.clone(),
+        failure: it.failure.as_ref().map(|it| it.text.clone()),
         backoff_until: text(it.backoff.as_ref().map(|it| it.until)),
         backoff_reason: it.backoff.as_ref().map(|it| it.why.clone()),
         rate_limit: it.rate_limit,
@@ -293,6 +331,68 @@ mod tests {
               "started_at": "2026-10-14T07:20:11Z",
               "host": "sts-proxy-1",
               "version": "VERSION",
+              "alarms": [
+                {
+                  "reason": "key_budget",
+                  "severity": "warning",
+                  "integration": "okta",
+                  "since": "2026-11-24T09:12:00Z",
+                  "deadline": "2026-11-29T09:12:00Z",
+                  "sentence": "okta needs you: more than 5 new keys in 24 h; d49e9ef2 is held.",
+                  "advice": [
+                    {
+                      "what": "okta: d49e9ef2931aaea1 is held: more than 5 new keys in 24 h; compare it with the identity provider's own page",
+                      "notes": [
+                        {
+                          "label": "subject",
+                          "text": "CN=ADFS Signing - sts.example.com"
+                        },
+                        {
+                          "label": "SHA-256",
+                          "text": "d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181"
+                        },
+                        {
+                          "label": "thumbprint",
+                          "text": "081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)"
+                        },
+                        {
+                          "label": "from",
+                          "text": "/etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC"
+                        },
+                        {
+                          "label": "the same",
+                          "text": "sso-certd approve d49e9ef2931aaea1"
+                        },
+                        {
+                          "label": "not it",
+                          "text": "sso-certd deny d49e9ef2931aaea1"
+                        },
+                        {
+                          "label": "by",
+                          "text": "2026-11-29, five days after it appeared: AD FS then signs with it; trust ends on 2036-02-28"
+                        }
+                      ]
+                    }
+                  ]
+                },
+                {
+                  "reason": "refused",
+                  "severity": "warning",
+                  "integration": "okta",
+                  "sentence": "okta needs you: a.pem is refused (encoding).",
+                  "advice": [
+                    {
+                      "what": "okta: /etc/sso-certd/certificates/okta/a.pem: refused (encoding): UTF-16 text",
+                      "notes": [
+                        {
+                          "label": "help",
+                          "text": "iconv /etc/sso-certd/certificates/okta/a.pem"
+                        }
+                      ]
+                    }
+                  ]
+                }
+              ],
               "integrations": [
                 {
                   "name": "okta",
@@ -311,6 +411,9 @@ mod tests {
                   "successor_known": false,
                   "successor_due": "2036-01-14T00:00:00Z",
                   "deadline": "2026-11-29T09:12:00Z",
+                  "valid": 2,
+                  "valid_until": "2036-02-28T00:00:00Z",
+                  "withheld": 0,
                   "approvals_pending": 1,
                   "paused": {
                     "since": "2026-11-24T08:05:00Z",

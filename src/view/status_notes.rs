@@ -5,10 +5,10 @@ use crate::domain::{FileVerdict, Timestamp};
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
-use super::concern::{Concern, Standing, items};
+use super::alarms::LONGEST;
 use super::remarks::remarks_on;
 use super::snapshot::{AccountSnapshot, Orphan, Snapshot};
-use super::telling::LONGEST;
+use super::standing::{Standing, items};
 use super::terminal::{Mark, Page, Tone};
 use super::when::clock;
 
@@ -73,8 +73,7 @@ pub(crate) fn notes_on_failures(
 
 /// What is over or denied is nobody's business while something is trusted.
 pub(crate) fn is_folded(item: &Item, standing: &Standing<'_>) -> bool {
-    matches!(item.state, State::Expired | State::Denied)
-        && !standing.concerns.contains(&Concern::NoTrust)
+    matches!(item.state, State::Expired | State::Denied) && !standing.is_locked_out()
 }
 
 /// What is not shown is said, and files that are not judged yet.
@@ -182,7 +181,7 @@ pub(crate) fn account_note(account: &AccountSnapshot, now: Timestamp) -> Option<
     Some(format!(
         "account {}: {}{next} (try {}). What SendGrid trusts stays as it is.",
         account.name,
-        printable(failure, LONGEST),
+        printable(&failure.text, LONGEST),
         account.failures.saturating_add(1)
     ))
 }

@@ -26,6 +26,8 @@ pub struct StatusJson {
     pub host: String,
     /// The program's version.
     pub version: &'static str,
+    /// Everything that needs somebody, and notes; worst first.
+    pub alarms: Vec<AlarmJson>,
     /// One object an integration, in the order of the text.
     pub integrations: Vec<IntegrationJson>,
     /// What the ledger still has of integrations that are no longer configured.
@@ -38,6 +40,49 @@ pub struct StatusJson {
     pub schedule: ScheduleJson,
     /// The last reload of the configuration.
     pub reload: ReloadJson,
+}
+
+/// Something that needs somebody, or a note.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AlarmJson {
+    /// Why, as a word of the closed list.
+    pub reason: &'static str,
+    /// `critical`, `warning` or `note`.
+    pub severity: &'static str,
+    /// The integration it is about; absent if it is about more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integration: Option<String>,
+    /// The account it is about, and so all of its integrations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// By when somebody must act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    /// What is the matter.
+    pub sentence: String,
+    /// What to do.
+    pub advice: Vec<AdviceJson>,
+}
+
+/// One thing to do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AdviceJson {
+    /// What it is about.
+    pub what: String,
+    /// What helps.
+    pub notes: Vec<AdviceNoteJson>,
+}
+
+/// A line of advice.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AdviceNoteJson {
+    /// What the line is for.
+    pub label: String,
+    /// The line.
+    pub text: String,
 }
 
 /// One integration. What is unknown is absent.
@@ -53,7 +98,7 @@ pub struct IntegrationJson {
     pub mode: &'static str,
     /// How bad it is.
     pub mark: &'static str,
-    /// Why a person is needed, as words of the closed list.
+    /// Why a person is needed, as words of the closed list: the alarms that are more than notes.
     pub attention: Vec<&'static str>,
     /// Whether everything that policy and time allow is at SendGrid.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +121,14 @@ pub struct IntegrationJson {
     /// By when a person must act.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
+    /// Certificates that are listed and valid now, whoever uploaded them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid: Option<usize>,
+    /// When the last of them ends; kept while none is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+    /// Certificates that would be uploaded, but for `observe` or a pause.
+    pub withheld: usize,
     /// Certificates that wait for a person's word.
     pub approvals_pending: usize,
     /// Since when a person has paused it; absent while nobody has.

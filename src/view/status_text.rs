@@ -1,21 +1,23 @@
 //! `status`: one sentence, then what matters.
 
+use std::collections::BTreeSet;
+
 use crate::domain::Timestamp;
 use crate::domain::text::{file_name, left as how_long, span};
 use crate::plan::outlook::Outlook;
 use crate::plan::rollover::Item;
 use crate::plan::state::State;
 
-use super::concern::{Standing, items, latest_expiry, standings};
+use super::alarms::{Advice, Alarm, alarms};
 use super::named::which;
 use super::next::{Next, ORPHAN_NEXT};
 use super::remarks::{Noted, remarks_on};
-use super::sentence::{Sentence, sentence};
+use super::sentence::{Sentence, sentence_of};
 use super::snapshot::{Orphan, Snapshot};
+use super::standing::{Standing, items, latest_end, standings};
 use super::status_notes::{is_folded, note_on_folded, notes_on_accounts, notes_on_failures};
 use super::table::{Cell, Column, Fit, Table};
 use super::terminal::{Mark, Page, Rendered, Terminal, Tone};
-use super::todo::{Todo, todos};
 use super::when::{ago, clock, left};
 
 /// How much `status` shows.
@@ -31,11 +33,15 @@ pub struct StatusOptions {
 const MOST_ROWS: usize = 20;
 /// More things to do than this are counted.
 const MOST_TODOS: usize = 20;
-/// The exit code of `status`: 3 if only the ledger speaks, 2 if a person is needed, 0 otherwise.
+/// The exit code of `status`: 3 if only the ledger speaks, 2 while an alarm is more than a note, 0 otherwise.
 pub fn exit(snapshot: &Snapshot, now: Timestamp) -> u8 {
+    exit_of(snapshot, &alarms(snapshot, now))
+}
+
+fn exit_of(snapshot: &Snapshot, alarms: &[Alarm]) -> u8 {
     if !snapshot.is_live {
         3
-    } else if sentence(snapshot, now).mark.needs_person() {
+    } else if alarms.iter().any(Alarm::needs_somebody) {
         2
     } else {
         0
@@ -49,8 +55,10 @@ pub fn status_text(
     terminal: Terminal,
     options: StatusOptions,
 ) -> Rendered {
-    let Sentence { mark, text } = sentence(snapshot, now);
-    let exit = exit(snapshot, now);
+    let alarms = alarms(snapshot, now);
+    let standings = standings(snapshot, &alarms);
+    let Sentence { mark, text } = sentence_of(snapshot, &alarms, &standings, now);
+    let exit = exit_of(snapshot, &alarms);
     let mut page = Page::new(terminal);
     if options.quiet && exit == 0 {
         return page.finish(exit);
@@ -62,7 +70,6 @@ pub fn status_text(
     if !snapshot.is_live {
         page.line("  help: systemctl status sso-certd");
     }
-    let standings = standings(snapshot, now);
     notes_on_accounts(&mut page, snapshot, &standings, now);
     notes_on_failures(&mut page, snapshot, &standings, now);
     let is_long = standings.len() > MOST_ROWS && !options.all;
@@ -77,10 +84,8 @@ pub fn status_text(
     if !options.all {
         note_on_folded(&mut page, &standings, &snapshot.orphans, is_long, now);
     }
-    let todos = todos(snapshot, &standings, now);
-    if !todos.is_empty() {
-        to_do(&mut page, &todos, options);
-    }
+    to_do(&mut page, &advice(&alarms, true), options);
+    notes(&mut page, &advice(&alarms, false), options);
     let mut footer = Vec::new();
     if is_long {
         footer.extend(ends(snapshot, &standings, now));
@@ -257,17 +262,49 @@ const fn tone(state: State) -> Tone {
     }
 }
 
-fn to_do(page: &mut Page, todos: &[Todo], options: StatusOptions) {
-    page.blank();
-    page.line("  To do");
+/// What to do about the alarms, or about the notes; what several integrations share once.
+fn advice(alarms: &[Alarm], is_needed: bool) -> Vec<&Advice> {
+    let mut seen = BTreeSet::new();
+    alarms
+        .iter()
+        .filter(|it| it.needs_somebody() == is_needed)
+        .flat_map(|it| &it.advice)
+        .filter(|it| seen.insert(*it))
+        .collect()
+}
+
+fn to_do(page: &mut Page, advice: &[&Advice], options: StatusOptions) {
+    if !advice.is_empty() {
+        page.blank();
+        page.line("  To do");
+        let numbered = |number: usize| format!("{number:<2}");
+        entries(page, advice, &numbered, options);
+    }
+}
+
+/// What is worth knowing and needs nobody.
+fn notes(page: &mut Page, advice: &[&Advice], options: StatusOptions) {
+    if !advice.is_empty() {
+        page.blank();
+        page.line("  Notes");
+        entries(page, advice, &|_| "- ".to_owned(), options);
+    }
+}
+
+fn entries(
+    page: &mut Page,
+    advice: &[&Advice],
+    bullet: &dyn Fn(usize) -> String,
+    options: StatusOptions,
+) {
     let most = if options.all { usize::MAX } else { MOST_TODOS };
-    for (number, todo) in (1..).zip(todos.iter().take(most)) {
-        page.line(&format!("  {number:<2} {}", todo.what));
-        for (label, text) in &todo.notes {
+    for (number, entry) in (1..).zip(advice.iter().take(most)) {
+        page.line(&format!("  {} {}", bullet(number), entry.what));
+        for (label, text) in &entry.notes {
             page.line(&format!("       {label:<10}  {text}"));
         }
     }
-    let rest = todos.len().saturating_sub(most);
+    let rest = advice.len().saturating_sub(most);
     if rest > 0 {
         page.line(&format!(
             "  … and {rest} more: sso-certd status --all, or sso-certd status NAME"
@@ -279,7 +316,7 @@ fn to_do(page: &mut Page, todos: &[Todo], options: StatusOptions) {
 fn ends(snapshot: &Snapshot, standings: &[Standing<'_>], now: Timestamp) -> Vec<String> {
     let mut soonest: Vec<_> = standings
         .iter()
-        .filter_map(|it| Some((latest_expiry(it.it)?, &it.it.name)))
+        .filter_map(|it| Some((latest_end(it.it)?, &it.it.name)))
         .collect();
     soonest.sort();
     let soonest: Vec<String> = soonest
@@ -342,7 +379,7 @@ mod tests {
     use crate::view::snapshot::{IntegrationSnapshot, LastChange, PassFailure};
     use crate::view::testing::{
         NARROW_ASCII, WIDE, adfs, adfs_next, at, because, certificate, integration, item, now,
-        okta, orphan, paused, refused_file, remarked, retiring, snapshot, with_look,
+        okta, once_trusted, orphan, paused, refused_file, remarked, retiring, snapshot, with_look,
     };
 
     #[track_caller]
@@ -491,8 +528,8 @@ mod tests {
 
     #[test]
     fn a_removed_certificate_is_explained() {
-        let mut it = integration("okta", vec![item(State::Removed, &okta())]);
-        it.untrusted_since = Some(at("2026-11-24 06:03:00"));
+        let it = integration("okta", vec![item(State::Removed, &okta())]);
+        let it = once_trusted(it, Some(at("2026-11-24 06:03:00")));
         let snapshot = snapshot(vec![it, rolled_over()]);
         check(
             &snapshot,
@@ -582,9 +619,7 @@ mod tests {
                 ?              d49e9ef2931aaea1  2027-11-24  364 d  unmanaged    left alone, find out who
 
                   To do
-                  1  okta: SendGrid lists a row (id 66138975) that cannot be read
-                       look at it  in SendGrid's own pages; sso-certd leaves it alone
-                  2  okta: SendGrid lists d49e9ef2931aaea1 (id 66138975), which did not come from here
+                  1  okta: SendGrid lists d49e9ef2931aaea1 (id 66138975), which did not come from here
                        subject     CN=ADFS Signing - sts.example.com
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
                        thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
@@ -592,11 +627,13 @@ mod tests {
                        not known   delete it there, whoever holds its key can sign in; then sso-certd deny d49e9ef2931aaea1
                        known       sso-certd adopt d49e9ef2931aaea1         (ours from now on)
                        or          sso-certd acknowledge d49e9ef2931aaea1   (left alone, no alarm)
-                  3  okta: /etc/sso-certd/certificates/okta/bundle.pem: refused (private_key): line 1 begins an unencrypted PKCS#8 key
+                  2  okta: /etc/sso-certd/certificates/okta/bundle.pem: refused (private_key): line 1 begins an unencrypted PKCS#8 key
                        help        keep only the certificate   openssl x509 -in /etc/sso-certd/certificates/okta/bundle.pem -out okta.pem
                                    remove the bundle           shred -u /etc/sso-certd/certificates/okta/bundle.pem
-                  4  okta: /etc/sso-certd/certificates/okta/a b.pem: refused (encoding): UTF-16 text
+                  3  okta: /etc/sso-certd/certificates/okta/a b.pem: refused (encoding): UTF-16 text
                        help        iconv -f UTF-16 '/etc/sso-certd/certificates/okta/a b.pem'
+                  4  okta: SendGrid lists a row (id 66138975) that cannot be read
+                       look at it  in SendGrid's own pages; sso-certd leaves it alone
 
                   Next comparison 10:00 UTC.
             "#]],
@@ -744,46 +781,48 @@ mod tests {
             WIDE,
             2,
             &expect![[r#"
-                ✗ Logins through observed fail: SendGrid trusts no valid certificate for it, and 5 more need you.
+                ! The ledger cannot be written: no space left on device; nothing is uploaded until it can.
                   missing: not compared since 09:14 UTC: 404
 
                   INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE      NEXT
-                ✗ observed     –                 –               –  –          no certificate here or at SendGrid
                 ! due          faee618c2cd6e62b  2026-12-14   19 d  trusted    no successor in the directory yet
                                remark: ends in 19 d; expiry.warn is 30 d
                 ! away         38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
                 ! missing      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
+                ! others       38d03ade2be3704f  2036-02-28  9.2 y  inherited  left alone
                 ! refused      38d03ade2be3704f  2036-02-28  9.2 y  trusted    –
                                d49e9ef2931aaea1  2027-11-24  364 d  rejected   sent again today 21:40 UTC
-                ! others       38d03ade2be3704f  2036-02-28  9.2 y  inherited  left alone
+                ! observed     –                 –               –  –          no certificate here or at SendGrid
 
                   To do
-                  1  observed: SendGrid trusts no valid certificate for it; nobody can sign in through it
-                       what helps  mode = "manage", or an upload in SendGrid's own pages: here it is only observed
-                       meanwhile   who signs in to SendGrid with a password, and API keys, are not affected
-                  2  others: no certificate in the directory is trusted at SendGrid
-                       listed      38d03ade2be3704f
-                       what helps  the file of the one in use in /etc/sso-certd/certificates/others: it is then found, and watched
-                       or          sso-certd adopt 38d03ade2be3704f: it is then ours
-                  3  refused: SendGrid refuses d49e9ef2931aaea1 (400); sent again today 21:40 UTC
+                  1  the ledger cannot be written: no space left on device
+                       what helps  room and permissions in the state directory; it goes on by itself
+                       until then  nothing is uploaded, because it could not be remembered
+                  2  missing: SendGrid knows no integration b0b98502-9408-4b24-9e3d-31ed7cb15312
+                       compare     sso-certd integrations --account default
+                  3  account default: SendGrid does not accept its key (the credential sendgrid-api-key)
+                       what helps  replace it, then: systemctl restart sso-certd
+                  4  refused: SendGrid refuses d49e9ef2931aaea1 (400); sent again today 21:40 UTC
                        subject     CN=ADFS Signing - sts.example.com
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
                        thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
                        from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
                        look at it  does SendGrid's own page take the same file?
                        sooner      sso-certd sync refused
-                  4  due: trust ends on 2026-12-14, in 19 d; its successor should be known by now
+                  5  due: trust ends on 2026-12-14, in 19 d; its successor should be known by now
                        what helps  the identity provider's next certificate in /etc/sso-certd/certificates/due
-                  5  account default: SendGrid does not accept its key (the credential sendgrid-api-key)
-                       what helps  replace it, then: systemctl restart sso-certd
-                  6  missing: SendGrid knows no integration b0b98502-9408-4b24-9e3d-31ed7cb15312
-                       compare     sso-certd integrations --account default
-                  7  the ledger cannot be written: no space left on device
-                       what helps  room and permissions in the state directory; it goes on by itself
-                       until then  nothing is uploaded, because it could not be remembered
-                  8  away: the directory /srv/idp is missing; nothing new is seen
+                  6  away: the directory /srv/idp is missing; nothing new is seen
                        make it     install -d -m 755 /srv/idp
                        or          correct integrations.away.directory
+                  7  observed: SendGrid has listed no valid certificate for it yet
+                       what helps  mode = "manage", or an upload in SendGrid's own pages: here it is only observed
+
+                  Notes
+                  -  others: no certificate in the directory is trusted at SendGrid
+                       listed      38d03ade2be3704f
+                       what helps  the file of the one in use in /etc/sso-certd/certificates/others: it is then found, and watched
+                       or          sso-certd adopt 38d03ade2be3704f: it is then ours
+                       or          sso-certd acknowledge 38d03ade2be3704f: it is left alone
 
                   Next comparison 10:00 UTC.
             "#]],
@@ -1125,6 +1164,11 @@ mod tests {
                        stays away  take away /etc/sso-certd/certificates/x/faee618c.pem
                        want back   sso-certd restore faee618c2cd6e62b
 
+                  Notes
+                  -  adfs: 1 certificate is not uploaded
+                       waits       d49e9ef2931aaea1
+                       what helps  sso-certd resume adfs
+
                   Next comparison 10:00 UTC.
             "#]],
         );
@@ -1143,23 +1187,24 @@ mod tests {
             WIDE,
             2,
             &expect![[r#"
-            ! adfs: d49e9ef2 is held, because its key is that of faee618c, which somebody deleted at SendGrid.
+                ! adfs: d49e9ef2 is held, because its key is that of faee618c, which somebody deleted at SendGrid.
 
-              INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE    NEXT
-            ! adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted  –
-                           d49e9ef2931aaea1  2027-11-24  364 d  held     restore or deny faee618c first
+                  INTEGRATION  CERTIFICATE       UNTIL        LEFT  STATE
+                ! adfs         38d03ade2be3704f  2036-02-28  9.2 y  trusted
+                               d49e9ef2931aaea1  2027-11-24  364 d  held
+                               restore faee618c, or approve it by all digits
 
-              To do
-              1  adfs: d49e9ef2931aaea1 is held: its key is that of faee618c2cd6e62b, which somebody deleted at SendGrid
-                   subject     CN=ADFS Signing - sts.example.com
-                   SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
-                   thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
-                   from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                   a mistake   sso-certd restore faee618c2cd6e62b
-                   stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
+                  To do
+                  1  adfs: d49e9ef2931aaea1 is held: its key is that of faee618c2cd6e62b, which somebody deleted at SendGrid
+                       subject     CN=ADFS Signing - sts.example.com
+                       SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
+                       thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
+                       from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
+                       a mistake   sso-certd restore faee618c2cd6e62b
+                       stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
 
-              Next comparison 10:00 UTC.
-        "#]],
+                  Next comparison 10:00 UTC.
+            "#]],
         );
     }
 

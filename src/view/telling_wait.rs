@@ -7,10 +7,10 @@ use crate::plan::rollover::Item;
 use crate::plan::state::State;
 use crate::plan::why::Why;
 
-use super::concern::{is_trusting, items, pause};
+use super::alarms::{LONGEST, Words};
 use super::named::brief;
-use super::snapshot::IntegrationSnapshot;
-use super::telling::{LONGEST, Teller, Told};
+use super::snapshot::{IntegrationSnapshot, Snapshot};
+use super::standing::{Progress, is_trusting, items, pause};
 use super::when::{clock, day_and_clock};
 
 /// More paused integrations than this are counted.
@@ -22,21 +22,36 @@ pub(crate) fn is_one_pause(one: &IntegrationSnapshot, other: &IntegrationSnapsho
     by(one).is_some() && by(one) == by(other)
 }
 
+/// What there is to say about an integration that needs nobody.
+pub(crate) struct Teller<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) it: &'a IntegrationSnapshot,
+    pub(crate) now: Timestamp,
+}
+
 impl Teller<'_> {
-    pub(super) fn starting(&self) -> Told {
+    pub(crate) fn tell(&self, progress: Progress) -> Words {
+        match progress {
+            Progress::Starting => self.starting(),
+            Progress::Waits => self.waits(),
+            Progress::Paused => self.paused(),
+        }
+    }
+
+    fn starting(&self) -> Words {
         let all = self.snapshot.integrations.values();
         let done = all
             .clone()
             .filter(|it| it.has_passed && it.failure.is_none())
             .count();
         let number = count(all.len(), "integration", "integrations");
-        Told::from(format!(
+        Words::from(format!(
             "Starting: {done} of {number} compared with SendGrid so far"
         ))
     }
 
-    pub(super) fn waits(&self) -> Told {
-        let it = self.standing.it;
+    fn waits(&self) -> Words {
+        let it = self.it;
         let goes =
             |it: &&Item| matches!(it.state, State::Settling | State::Waiting | State::Planned);
         let soonest = items(it)
@@ -49,11 +64,11 @@ impl Teller<'_> {
         } else {
             ""
         };
-        Told::from(format!("{well}{} {wait}", it.name))
+        Words::from(format!("{well}{} {wait}", it.name))
     }
 
-    pub(super) fn paused(&self) -> Told {
-        let it = self.standing.it;
+    fn paused(&self) -> Words {
+        let it = self.it;
         let all = self.snapshot.integrations.values();
         let names: Vec<&str> = all
             .filter(|other| is_one_pause(it, other))
@@ -68,16 +83,24 @@ impl Teller<'_> {
             || ("somebody".to_owned(), self.now),
             |it| (printable(&it.by, LONGEST), it.at),
         );
-        Told {
+        let withheld = it.plan.as_ref().map_or(0, |it| it.outlook.withheld);
+        let rest = match withheld {
+            0 => " New certificates are not uploaded.".to_owned(),
+            number => format!(
+                " {} not uploaded.",
+                count(number, "certificate is", "certificates are")
+            ),
+        };
+        Words {
             main: format!("Paused by {by} since {}: {named}", clock(since, self.now)),
-            rest: " New certificates are not uploaded.".to_owned(),
+            rest,
         }
     }
 
     fn wait(&self, item: &Item) -> String {
         let which = brief(item);
         let when = |at| day_and_clock(at, self.now);
-        let account = self.snapshot.accounts.get(&self.standing.it.account);
+        let account = self.snapshot.accounts.get(&self.it.account);
         match item.why {
             Why::Unsettled { until, .. } => {
                 format!(
@@ -96,8 +119,8 @@ impl Teller<'_> {
                 "waits: {which} goes to SendGrid {} (it was refused before its start)",
                 when(start)
             ),
-            Why::Enough { .. } if self.standing.it.mode == Mode::Observe => {
-                let number = items(self.standing.it)
+            Why::Enough { .. } if self.it.mode == Mode::Observe => {
+                let number = items(self.it)
                     .iter()
                     .filter(|it| it.state == State::Planned)
                     .count();
@@ -132,7 +155,13 @@ impl Teller<'_> {
                 when(until)
             ),
             Why::Backoff { until } => {
-                format!("waits: {which} goes to SendGrid {}", when(until))
+                let is_forbidden = account.is_some_and(|it| it.uploads_forbidden);
+                let why = if is_forbidden {
+                    " (SendGrid forbids uploads with this key; scope sso.settings.create?)"
+                } else {
+                    ""
+                };
+                format!("waits: {which} goes to SendGrid {}{why}", when(until))
             }
             _ => format!("waits with {which}: {}", item.why),
         }

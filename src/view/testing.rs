@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use crate::domain::{
     AccountName, BootId, Certificate, CertificateId, CertificateParts, FileVerdict, IntegrationId,
     IntegrationName, KeyAlgorithm, Look, LookedFile, Moment, Refusal, Remark, SignatureHash, Skew,
-    Timestamp, Validity,
+    SourceError, Timestamp, Validity,
 };
 use crate::plan::admission::Admission;
 use crate::plan::book::{Book, Pause};
@@ -25,9 +25,10 @@ use crate::plan::state::State;
 use crate::plan::trust::Evidence;
 use crate::plan::why::Why;
 
+use super::alarms::{AlarmReason, alarms, attention};
 use super::snapshot::{
-    AccountSnapshot, IntegrationSnapshot, Orphan, OrphanCertificate, ReloadSnapshot,
-    ScheduleSnapshot, Snapshot, SourceSnapshot,
+    AccountFailure, AccountSnapshot, FailureKind, IntegrationSnapshot, Orphan, OrphanCertificate,
+    ReloadSnapshot, ScheduleSnapshot, Snapshot, SourceSnapshot,
 };
 use super::terminal::Terminal;
 
@@ -147,12 +148,16 @@ pub(crate) fn expiry() -> ExpiryPolicy {
 /// A plan of these items, with the outlook that the planner gives them.
 pub(crate) fn plan(items: Vec<Item>, look: &Look, when: Timestamp) -> Plan {
     let (policy, now) = (policy(), moment(when));
+    let book = Book {
+        first_list: Some(at("2026-10-14 07:20:11")),
+        ..Book::default()
+    };
     let outlook = Outlook::of(
         &items,
         &Inputs {
             look: Some(look),
             rows: &[],
-            book: &Book::default(),
+            book: &book,
             policy: &policy,
             skew: Skew::None,
             now: &now,
@@ -226,6 +231,26 @@ pub(crate) fn retiring(
     }
 }
 
+/// The same integration, where logins once worked; trust is lost since then, if that is known.
+pub(crate) fn once_trusted(
+    mut it: IntegrationSnapshot,
+    lost_at: Option<Timestamp>,
+) -> IntegrationSnapshot {
+    let mut plan = it.plan.as_deref().cloned().unwrap();
+    plan.outlook.trust.has_counted = true;
+    plan.outlook.trust.lost_at = lost_at;
+    it.plan = Some(Arc::new(plan));
+    it
+}
+
+/// A failure of an account.
+pub(crate) fn account_failure(text: &str, kind: FailureKind) -> AccountFailure {
+    AccountFailure {
+        text: text.to_owned(),
+        kind,
+    }
+}
+
 /// The same integration, paused by a person since 08:05.
 pub(crate) fn paused(mut it: IntegrationSnapshot, by: &str) -> IntegrationSnapshot {
     let mut plan = it.plan.as_deref().cloned().unwrap();
@@ -289,12 +314,33 @@ pub(crate) fn with_look(name: &str, items: Vec<Item>, look: Look) -> Integration
             down_since: None,
             is_watched: true,
         },
-        untrusted_since: None,
+        configured_at: at("2026-10-14 07:20:11"),
         compared_at: Some(at("2026-11-24 09:10:00")),
         has_passed: true,
         failure: None,
         last_change: None,
     }
+}
+
+/// The reasons for which an integration with this plan needs somebody.
+pub(crate) fn attention_of(
+    plan: Plan,
+    look: Option<Look>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<&'static str> {
+    let mut it = integration("okta", Vec::new());
+    it.plan = Some(Arc::new(plan));
+    it.mode = policy.mode;
+    it.expiry = policy.expiry;
+    it.compared_at = Some(now);
+    it.source.look = Some(match look {
+        Some(look) => Ok(Arc::new(look)),
+        None => Err(SourceError::Missing("/certificates".to_owned())),
+    });
+    let snapshot = snapshot(vec![it.clone()]);
+    let reasons = attention(&alarms(&snapshot, now), &it);
+    reasons.into_iter().map(AlarmReason::word).collect()
 }
 
 pub(crate) fn account(name: &str) -> AccountSnapshot {
@@ -315,6 +361,7 @@ pub(crate) fn account(name: &str) -> AccountSnapshot {
         rate_reset: Some(at("2026-11-24 09:15:00")),
         clock_skew: Some(0.25),
         clock: None,
+        integrations: 1,
     }
 }
 

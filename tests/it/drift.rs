@@ -140,7 +140,7 @@ async fn a_row_that_cannot_be_read_is_undecodable_and_hides_nothing() {
             states(it, "okta") == ["trusted", "undecodable"]
         })
         .await;
-    assert!(attention(&daemon).await.contains("\"unmanaged\""));
+    assert!(attention(&daemon).await.contains("\"undecodable\""));
     let more = valid("more");
     stage.home.put("okta", "more.pem", &more.pem);
     daemon.shows_state("okta", &more, "trusted").await;

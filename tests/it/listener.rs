@@ -26,6 +26,12 @@ const ALWAYS: &[(&str, &str)] = &[
         "sso_certd_integration_latest_expiry_timestamp_seconds",
         "gauge",
     ),
+    ("sso_certd_integration_valid_certificates", "gauge"),
+    (
+        "sso_certd_integration_valid_until_timestamp_seconds",
+        "gauge",
+    ),
+    ("sso_certd_integration_certificates_withheld", "gauge"),
     ("sso_certd_integration_successor_known", "gauge"),
     (
         "sso_certd_integration_successor_due_timestamp_seconds",
@@ -117,7 +123,7 @@ async fn the_metrics_are_well_formed_and_all_there() {
         .samples
         .iter()
         .filter(|it| it.labels.contains_key("integration"));
-    assert!(of_okta.count() <= 40);
+    assert!(of_okta.count() <= 45);
     let labels = [
         ("integration", "okta"),
         ("fingerprint", &*certificate.short()),

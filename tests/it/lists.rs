@@ -113,7 +113,7 @@ async fn a_row_of_another_integration_is_left_alone_and_not_taken_for_ours() {
         })
         .await;
     let attention = integration(&status, "okta")["attention"].to_string();
-    assert!(attention.contains("unmanaged"), "{attention}");
+    assert!(attention.contains("undecodable"), "{attention}");
     assert_eq!(stage.sendgrid.history().writes().count(), 3);
 
     // Who wants it here as well gets a row of this integration's own.

@@ -15,6 +15,7 @@
     reason = "a test fails by a panic, in its helpers too; nothing here has an outside"
 )]
 
+mod alarms;
 mod answers;
 mod bounds;
 mod certificates;

@@ -196,11 +196,16 @@ async fn a_key_that_may_not_create_is_told_and_recovers() {
     stage.home.put("okta", "scoped.pem", &certificate.pem);
     let daemon = stage.start().await;
     daemon
-        .shows("the key needs a person", |it| {
-            let attention = integration(it, "okta")["attention"].as_array().cloned();
-            attention.is_some_and(|it| it.iter().any(|it| it == "api_key"))
+        .shows("what the key lacks", |it| {
+            let summary = it["summary"].as_str().unwrap_or_default();
+            summary.contains("scope sso.settings.create?")
         })
         .await;
+    let attention = integration(&daemon.status().await, "okta")["attention"].to_string();
+    assert!(
+        !attention.contains("api_key"),
+        "SendGrid knows the key: {attention}"
+    );
     stage
         .sendgrid
         .set_scopes("default", 1, &["sso.settings.read", "sso.settings.create"]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::{CertificateId, Fingerprint, IntegrationId, Moment, PublicKeyId, Timestamp};
-use crate::plan::book::{Book, GoneCertificate, Pause, Write, WriteRefusal};
+use crate::plan::book::{Book, GoneCertificate, Pause, TrustRecord, Write, WriteRefusal};
 
 use super::accept::accept;
 use super::belief::{moment, nanos, newer, parse_certificate_id, parse_fingerprint};
@@ -45,6 +45,7 @@ pub(super) fn load(
             other => other?,
         },
         refused_writes: refused_writes(connection, &integration)?,
+        trust: trust(row)?,
         moved_from: match newer::<String>(row, "moved_from")? {
             Some(id) => Some(parse_integration(&id)?),
             None => None,
@@ -63,12 +64,15 @@ pub(super) fn put(
     let integration = integration.to_string();
     let columns = "INSERT INTO integrations (integration_id, first_list_ms, last_list_ms, paused_ms, paused_by,
         retired_wall_ms, retired_boot_id, retired_boot_ns, patched_wall_ms, patched_boot_id, patched_boot_ns,
-        sending) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        sending, trust_has_counted, trust_valid_until_ms, trust_lost_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
         ON CONFLICT DO UPDATE SET first_list_ms = excluded.first_list_ms, last_list_ms = excluded.last_list_ms,
         paused_ms = excluded.paused_ms, paused_by = excluded.paused_by, retired_wall_ms = excluded.retired_wall_ms,
         retired_boot_id = excluded.retired_boot_id, retired_boot_ns = excluded.retired_boot_ns,
         patched_wall_ms = excluded.patched_wall_ms, patched_boot_id = excluded.patched_boot_id,
-        patched_boot_ns = excluded.patched_boot_ns, sending = excluded.sending";
+        patched_boot_ns = excluded.patched_boot_ns, sending = excluded.sending,
+        trust_has_counted = excluded.trust_has_counted, trust_valid_until_ms = excluded.trust_valid_until_ms,
+        trust_lost_ms = excluded.trust_lost_ms";
     let millis = |it: Option<Timestamp>| it.map(Timestamp::as_millis);
     let (retired, patched) = (after.retired_at.as_ref(), after.patched_at.as_ref());
     let values = params![
@@ -84,6 +88,9 @@ pub(super) fn put(
         patched.map(|it| it.boot.as_str()),
         patched.map(|it| nanos(it.since_boot)),
         after.is_sending,
+        after.trust.has_counted,
+        millis(after.trust.valid_until),
+        millis(after.trust.lost_at),
     ];
     connection.prepare_cached(columns)?.execute(values)?;
     if before.unreadable != after.unreadable {
@@ -104,6 +111,16 @@ pub(super) fn put(
         put_gone(connection, &integration, &before.gone, &after.gone)?;
     }
     Ok(())
+}
+
+/// Nobody noted it before version 4.
+fn trust(row: &Row<'_>) -> Result<TrustRecord, rusqlite::Error> {
+    let time = |name| newer(row, name).map(|it| it.map(Timestamp::from_millis));
+    Ok(TrustRecord {
+        has_counted: newer(row, "trust_has_counted")?.unwrap_or_default(),
+        valid_until: time("trust_valid_until_ms")?,
+        lost_at: time("trust_lost_ms")?,
+    })
 }
 
 fn put_unreadable(

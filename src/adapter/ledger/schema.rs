@@ -163,8 +163,12 @@ ORDER BY h.id DESC;
     "ALTER TABLE integrations ADD COLUMN sending INTEGER NOT NULL DEFAULT 1 CHECK (sending IN (0, 1));",
     // A certificate of the source that this one issued: it is there only for that. The history says `ignored` of it.
     "ALTER TABLE beliefs ADD COLUMN issued TEXT;",
-    // How POSTs were answered; what was taken away at SendGrid; changed integration ids; whether a word about a certificate speaks for its key.
+    // How POSTs were answered; what was taken away at SendGrid; changed integration ids; whether a word about a certificate
+    // speaks for its key; whether logins once worked, until when what was listed last is valid, and since when trust is lost.
     "
+ALTER TABLE integrations ADD COLUMN trust_has_counted INTEGER NOT NULL DEFAULT 0 CHECK (trust_has_counted IN (0, 1));
+ALTER TABLE integrations ADD COLUMN trust_valid_until_ms INTEGER;
+ALTER TABLE integrations ADD COLUMN trust_lost_ms INTEGER;
 ALTER TABLE beliefs ADD COLUMN intent_answer TEXT
     CHECK (intent_answer IN ('missing', 'error', 'accepted', 'refused'));
 ALTER TABLE beliefs ADD COLUMN intent_hurried INTEGER CHECK (intent_hurried IN (0, 1));

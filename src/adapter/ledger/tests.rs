@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::plan::book::{
     Attempts, Belief, Deleting, GoneCertificate, Hold, HoldKind, InSource, Intent, Order, Pause,
-    PostAnswer, Rejection, Standing, Word, Write, WriteRefusal,
+    PostAnswer, Rejection, Standing, TrustRecord, Word, Write, WriteRefusal,
 };
 use crate::plan::entry::What;
 
@@ -270,6 +270,15 @@ fn beliefs() -> impl Strategy<Value = Belief> {
     })
 }
 
+fn trust_records() -> impl Strategy<Value = TrustRecord> {
+    let times = || proptest::option::of(any::<i64>().prop_map(Timestamp::from_millis));
+    (any::<bool>(), times(), times()).prop_map(|(has_counted, valid_until, lost_at)| TrustRecord {
+        has_counted,
+        valid_until,
+        lost_at,
+    })
+}
+
 fn answers() -> impl Strategy<Value = PostAnswer> {
     prop_oneof![
         Just(PostAnswer::Missing),
@@ -312,6 +321,7 @@ fn books() -> impl Strategy<Value = Book> {
         proptest::option::of(moments()),
         any::<bool>(),
         refused_writes,
+        trust_records(),
         proptest::collection::btree_map(any::<[u8; 32]>(), gone, 0..3),
         proptest::option::of(Just(okta())),
     );
@@ -321,7 +331,7 @@ fn books() -> impl Strategy<Value = Book> {
             named,
             lists,
             unreadable,
-            (pause, retired_at, patched_at, is_sending, refused_writes, gone, moved_from),
+            (pause, retired_at, patched_at, is_sending, refused_writes, trust, gone, moved_from),
         )| {
             let seen = seen.into_iter().map(|(number, belief)| {
                 let certificate = certificate(number);
@@ -348,6 +358,7 @@ fn books() -> impl Strategy<Value = Book> {
                 patched_at,
                 is_sending,
                 refused_writes,
+                trust,
                 moved_from,
                 gone: gone
                     .into_iter()

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::domain::Certificate;
+use crate::plan::admission::Admission;
 use crate::plan::testing::{DAY, NOW, World, certificate};
+use crate::view::testing::attention_of;
 
 mod admission;
 mod clocks;
@@ -25,6 +27,7 @@ const fn just_before(duration: Duration) -> Duration {
 
 /// Why a person is needed, in words.
 fn attention(world: &World) -> Vec<&'static str> {
-    let outlook = world.plan().outlook;
-    outlook.attention.iter().map(|it| it.word()).collect()
+    let admission = Admission::of(&world.book, &world.policy);
+    let look = world.look().map(|it| admission.apply(&it).into_owned());
+    attention_of(world.plan(), look, &world.policy, world.now.wall)
 }

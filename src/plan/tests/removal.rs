@@ -1,7 +1,6 @@
 //! What left SendGrid and not by policy: neither it nor its key comes back by itself. And what an operator denied.
 
 use super::*;
-use crate::plan::attention::Attention;
 use crate::plan::decision::{Decision, Refusal};
 use crate::plan::policy::RetireAction;
 use crate::plan::retire::{Block, How};
@@ -213,13 +212,7 @@ fn what_is_denied_and_listed_is_an_alarm_though_its_file_lies_there() {
         world.decide(Decision::Deny, &stolen).unwrap();
         world.pass();
         assert_eq!(world.state(&stolen), "unmanaged", "{is_ours}");
-        assert!(
-            world
-                .plan()
-                .outlook
-                .attention
-                .contains(&Attention::Unmanaged)
-        );
+        assert!(attention(&world).contains(&"unmanaged"));
         // Also another one with its key.
         let sibling = certificate("sibling", "stolen", 500);
         world.row(&sibling);

@@ -216,7 +216,7 @@ impl Story {
             self.tell(&format!("  {}", changed.join(", ")));
             self.states = states;
         }
-        let reasons: Vec<&str> = plan.outlook.attention.iter().map(|it| it.word()).collect();
+        let reasons = attention(&self.world);
         let called = if reasons.is_empty() {
             "nobody".to_owned()
         } else {

@@ -1,76 +1,108 @@
-//! What a person can do about one certificate or row.
+//! What to do about one certificate or row.
 
 use std::path::PathBuf;
 
 use crate::domain::Timestamp;
 use crate::domain::text::{count, printable_path};
-use crate::plan::outlook::SHORTEST_NOTICE;
 use crate::plan::rollover::Item;
-use crate::plan::state::State;
 use crate::plan::why::Why;
 
-use super::named::which;
-use super::snapshot::IntegrationSnapshot;
-use super::todo::{Todo, directory};
-use super::when::day_and_clock;
+use super::Advice;
+use super::advice::directory;
+use super::raise::decide_by;
+use crate::view::named::which;
+use crate::view::snapshot::IntegrationSnapshot;
+use crate::view::when::day_and_clock;
 
-pub(crate) fn foreign(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
+pub(super) fn unmanaged(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Advice {
     let which = which(item);
-    let row = item
-        .id
-        .as_ref()
-        .map_or(String::new(), |it| format!(" (id {it})"));
-    match item.state {
-        State::Replaced => {
-            let carries = match item.why {
-                Why::Carries(Some(other)) => other.short(),
-                _ => "something that cannot be read".to_owned(),
-            };
-            Todo::new(format!(
-                "{}: the row of our {which}{row} now carries {carries}; it was not us",
-                it.name
-            ))
-            .note("find out", "who changed it in SendGrid's own pages")
-            .note(
-                "then",
-                "delete that row there if it was not on purpose; sso-certd never touches it",
-            )
-        }
-        State::Undecodable => Todo::new(format!(
-            "{}: SendGrid lists a row{row} that cannot be read",
-            it.name
-        ))
-        .note(
-            "look at it",
-            "in SendGrid's own pages; sso-certd leaves it alone",
-        ),
-        _ => Todo::new(format!(
-            "{}: SendGrid lists {which}{row}, which did not come from here",
-            it.name
+    if item.why == Why::DeniedAndListed {
+        return Advice::new(format!(
+            "{}: SendGrid lists {which}{}, which was denied: whoever holds its key can sign in",
+            it.name,
+            row(item)
         ))
         .identity(item, it, now)
-        .note("find out", "who added it in SendGrid's own pages")
+        .note("ours", format!("sso-certd retire {which} --delete"))
         .note(
-            "not known",
-            format!(
-                "delete it there, whoever holds its key can sign in; then sso-certd deny {which}"
-            ),
-        )
-        .note(
-            "known",
-            format!("sso-certd adopt {which}         (ours from now on)"),
-        )
-        .note(
-            "or",
-            format!("sso-certd acknowledge {which}   (left alone, no alarm)"),
-        ),
+            "else",
+            "delete it in SendGrid's own pages, also if it is the last one",
+        );
     }
+    Advice::new(format!(
+        "{}: SendGrid lists {which}{}, which did not come from here",
+        it.name,
+        row(item)
+    ))
+    .identity(item, it, now)
+    .note("find out", "who added it in SendGrid's own pages")
+    .note(
+        "not known",
+        format!("delete it there, whoever holds its key can sign in; then sso-certd deny {which}"),
+    )
+    .note(
+        "known",
+        format!("sso-certd adopt {which}         (ours from now on)"),
+    )
+    .note(
+        "or",
+        format!("sso-certd acknowledge {which}   (left alone, no alarm)"),
+    )
 }
 
-pub(crate) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
+pub(super) fn replaced(item: &Item, it: &IntegrationSnapshot) -> Advice {
+    let which = which(item);
+    let carries = match item.why {
+        Why::Carries(Some(other)) => other.short(),
+        _ => "something that cannot be read".to_owned(),
+    };
+    Advice::new(format!(
+        "{}: the row of our {which}{} now carries {carries}; it was not us",
+        it.name,
+        row(item)
+    ))
+    .note("find out", "who changed it in SendGrid's own pages")
+    .note(
+        "then",
+        "delete that row there if it was not on purpose; sso-certd never touches it",
+    )
+}
+
+pub(super) fn undecodable(item: &Item, it: &IntegrationSnapshot) -> Advice {
+    Advice::new(format!(
+        "{}: SendGrid lists a row{} that cannot be read",
+        it.name,
+        row(item)
+    ))
+    .note(
+        "look at it",
+        "in SendGrid's own pages; sso-certd leaves it alone",
+    )
+}
+
+pub(super) fn duplicate(item: &Item, it: &IntegrationSnapshot) -> Advice {
+    Advice::new(format!(
+        "{}: SendGrid lists {} twice{}; logins work",
+        it.name,
+        which(item),
+        row(item)
+    ))
+    .note(
+        "find out",
+        "whether a second sso-certd manages this integration: stop one",
+    )
+}
+
+/// The row's id in brackets, if it has one.
+fn row(item: &Item) -> String {
+    let id = item.id.as_ref();
+    id.map_or_else(String::new, |it| format!(" (id {it})"))
+}
+
+pub(super) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Advice {
     let which = which(item);
     if item.why == Why::RetiredByPerson {
-        return Todo::new(format!(
+        return Advice::new(format!(
             "{}: a person took {which} away, and its file still asks for it",
             it.name
         ))
@@ -90,7 +122,7 @@ pub(crate) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> 
         } else {
             format!("sso-certd restore {other}")
         };
-        return Todo::new(format!(
+        return Advice::new(format!(
             "{}: {which} is held: its key is that of {other}, which somebody deleted at SendGrid",
             it.name
         ))
@@ -101,7 +133,7 @@ pub(crate) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> 
             format!("sso-certd deny {other}, and a certificate with a new key"),
         );
     }
-    Todo::new(format!(
+    Advice::new(format!(
         "{}: somebody deleted {which} at SendGrid; it was not us",
         it.name
     ))
@@ -124,11 +156,11 @@ fn take_away(item: &Item) -> String {
     format!("take away {}", files.join(", "))
 }
 
-pub(crate) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
+pub(super) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Advice {
     let name = &it.name;
-    let todo = match item.why {
+    let advice = match item.why {
         Why::TooMany { limit } => {
-            return Todo::new(format!(
+            return Advice::new(format!(
                 "{name}: {} is held: more than {limit} certificates are wanted",
                 which(item)
             ))
@@ -140,7 +172,7 @@ pub(crate) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Tod
                 ),
             );
         }
-        Why::KeyBudget { limit } => Todo::new(format!(
+        Why::KeyBudget { limit } => Advice::new(format!(
             "{name}: {} is held: more than {} in 24 h; compare it with the identity provider's own page",
             which(item),
             count(
@@ -149,18 +181,18 @@ pub(crate) fn held(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Tod
                 "new keys"
             ),
         )),
-        _ => Todo::new(format!(
+        _ => Advice::new(format!(
             "{name}: compare this with the identity provider's own page, not with this machine"
         )),
     };
     let which = which(item);
-    let todo = todo
+    let advice = advice
         .identity(item, it, now)
         .note("the same", format!("sso-certd approve {which}"))
         .note("not it", format!("sso-certd deny {which}"));
     match deadline(item, it) {
-        Some(deadline) => todo.note("by", deadline),
-        None => todo,
+        Some(deadline) => advice.note("by", deadline),
+        None => advice,
     }
 }
 
@@ -170,23 +202,23 @@ fn deadline(item: &Item, it: &IntegrationSnapshot) -> Option<String> {
     if outlook.trusted == 0 {
         return Some("now: nothing of the directory is trusted until somebody decides".to_owned());
     }
-    let end = outlook.latest_expiry?;
-    let notice = item.since.map(|it| it.plus(SHORTEST_NOTICE));
-    Some(match notice {
-        Some(notice) if notice < end => format!(
+    let (end, by) = (outlook.ends?, decide_by(item, outlook)?);
+    Some(if by < end {
+        format!(
             "{}, five days after it appeared: AD FS then signs with it; trust ends on {}",
-            notice.date(),
+            by.date(),
             end.date()
-        ),
-        _ => format!("{}: what is trusted ends then", end.date()),
+        )
+    } else {
+        format!("{}: what is trusted ends then", end.date())
     })
 }
 
-pub(crate) fn rejected(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Todo {
+pub(super) fn rejected(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> Advice {
     let again = item.why.until().map_or(String::new(), |it| {
         format!("; sent again {}", day_and_clock(it, now))
     });
-    Todo::new(format!(
+    Advice::new(format!(
         "{}: SendGrid refuses {} (400){again}",
         it.name,
         which(item)
@@ -196,13 +228,13 @@ pub(crate) fn rejected(item: &Item, it: &IntegrationSnapshot, now: Timestamp) ->
     .note("sooner", format!("sso-certd sync {}", it.name))
 }
 
-impl Todo {
+impl Advice {
     /// What a person compares by eye, and where the certificate came from.
     fn identity(self, item: &Item, integration: &IntegrationSnapshot, now: Timestamp) -> Self {
         let Some(certificate) = &item.certificate else {
             return self;
         };
-        let todo = self
+        let advice = self
             .note("subject", certificate.subject())
             .note("SHA-256", certificate.fingerprint().grouped())
             .note(
@@ -210,12 +242,12 @@ impl Todo {
                 format!("{}   (SHA-1, Entra and AD FS)", certificate.thumbprint()),
             );
         if item.paths.is_empty() {
-            return todo;
+            return advice;
         }
         let since = item.since.map_or(String::new(), |it| {
             format!(", first seen {}", day_and_clock(it, now))
         });
-        todo.note("from", format!("{}{since}", sources(item, integration)))
+        advice.note("from", format!("{}{since}", sources(item, integration)))
     }
 }
 
