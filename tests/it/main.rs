@@ -18,6 +18,7 @@
 mod answers;
 mod bounds;
 mod certificates;
+mod clocks;
 mod commands;
 mod configuration;
 mod crash;
