@@ -52,7 +52,10 @@ impl Case {
         stage.home.put("okta", "in-use.pem", &certificate.pem);
         let daemon = stage.start().await;
         daemon.shows_state("okta", &certificate, "found").await;
-        assert!(!needs(&daemon, "no_trust").await, "{days} days");
+        assert!(
+            !needs(&daemon, "no_trust").await,
+            "neither clock is believed alone: {days} days"
+        );
         self.is_certain(&stage, &daemon, &certificate).await;
         stage.sendgrid.behave(|it| it.clock_skew_secs = 0);
         daemon.signal(Signal::USR1);
