@@ -184,9 +184,8 @@ fn kind_of(error: &notify::Error) -> WatchError {
         };
     };
     match Errno::from_io_error(io) {
-        Some(Errno::NFILE) => WatchError::TooManyFiles,
         Some(Errno::MFILE) if lacks_an_instance() => WatchError::Limit,
-        Some(Errno::MFILE) => WatchError::TooManyFiles,
+        Some(Errno::MFILE | Errno::NFILE) => WatchError::TooManyFiles,
         _ => WatchError::Refused,
     }
 }

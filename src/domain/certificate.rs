@@ -37,12 +37,6 @@ impl Validity {
             .either(|it| !self.is_over_at(it) && !self.is_ahead_at(it))
     }
 
-    /// Whether the last second has passed by one of two clocks, and not by the other.
-    pub fn may_be_over(&self, now: impl Into<Clocks>) -> bool {
-        let now = now.into();
-        now.either(|it| self.is_over_at(it)) && !self.is_over(now)
-    }
-
     /// How long it lasts from `now` on; zero when it is over.
     pub fn left(&self, now: impl Into<Clocks>) -> Duration {
         now.into().left_until(self.not_after)

@@ -22,7 +22,7 @@ impl Sides<'_> {
         let validity = certificate.map(Certificate::validity);
         let delivery = &self.inputs.policy.delivery;
         match state {
-            State::Planned if validity.is_some_and(|it| it.may_be_over(clocks)) => {
+            State::Planned if validity.is_some_and(|it| it.is_over(clocks)) => {
                 (State::Waiting, Why::ClockInDoubt)
             }
             State::Planned => (State::Planned, Why::Wanted),

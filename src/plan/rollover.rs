@@ -225,7 +225,7 @@ impl Sides<'_> {
             return None; // over, and in neither place: a matter of history
         }
         let file = match (wanted, belief.map(|it| &it.source)) {
-            _ if is_over => InFile::Over,
+            _ if is_over && !self.inputs.skew.is_there() => InFile::Over,
             (Some(_), _) => InFile::Accepted,
             (None, Some(InSource::Present { .. })) => InFile::Refused,
             (None, _) => InFile::None,

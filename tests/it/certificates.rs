@@ -46,14 +46,25 @@ pub fn ending(name: &str, year: i32) -> Made {
 }
 
 /// One that is valid now, for so many seconds.
+pub fn short_lived(name: &str, secs: u64) -> Made {
+    let end = from_now(i64::try_from(secs).unwrap());
+    make_between(name, first_of(2024), end, KeyPair::generate().unwrap())
+}
+
+/// One that begins and ends so many seconds from now.
+pub fn lasting(name: &str, from_secs: i64, to_secs: i64) -> Made {
+    let (from, to) = (from_now(from_secs), from_now(to_secs));
+    make_between(name, from, to, KeyPair::generate().unwrap())
+}
+
+/// So many seconds from now, since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "an identity provider has a clock of its own"
 )]
-pub fn short_lived(name: &str, secs: u64) -> Made {
+fn from_now(secs: i64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let end = Duration::from_secs(now.as_secs() + secs);
-    make_between(name, first_of(2024), end, KeyPair::generate().unwrap())
+    Duration::from_secs(now.as_secs().checked_add_signed(secs).unwrap())
 }
 
 /// One that is valid now and can have issued no other.

@@ -20,6 +20,7 @@ mod answers;
 mod bounds;
 mod certificates;
 mod changed_id;
+mod clocks;
 mod commands;
 mod configuration;
 mod crash;

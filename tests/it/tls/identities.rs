@@ -47,6 +47,10 @@ async fn refused_until_it_is_sendgrid(identity: Identity, why: &str) {
         })
         .await;
     assert_ne!(status["mark"], "fine", "{status:#}");
+    let attention = integration(&status, "okta")["attention"].to_string();
+    let is_clock = why == "set the clock";
+    assert_eq!(attention.contains("\"clock\""), is_clock, "{attention}");
+    assert!(!(is_clock && attention.contains("no_trust")), "{attention}");
     daemon.logged(why).await;
     let probe = stage.home.ask(&["check-config", "--probe"]).await;
     assert_eq!(probe.exit, 1, "{probe:?}");
