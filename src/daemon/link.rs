@@ -433,11 +433,14 @@ impl Link {
 
 /// A failed call as the board shows it.
 fn failure(error: &CallError) -> AccountFailure {
-    let kind = match (&error.failure, error.failure.code()) {
-        (Failure::Unsent(Unsent::Tls(TlsProblem::Dates)), _) => FailureKind::NoAnswer,
-        (_, Code::Status(status)) => FailureKind::Status(status),
-        (_, Code::Tls) => FailureKind::Tls,
-        (_, Code::Connect | Code::Timeout | Code::Reset | Code::Decode) => FailureKind::NoAnswer,
+    // That the dates of the server's certificate do not fit is the clock's fault, and said of it.
+    let is_dates = error.failure == Failure::Unsent(Unsent::Tls(TlsProblem::Dates));
+    let kind = match error.failure.code() {
+        Code::Status(status) => FailureKind::Status(status),
+        Code::Tls if !is_dates => FailureKind::Tls,
+        Code::Tls | Code::Connect | Code::Timeout | Code::Reset | Code::Decode => {
+            FailureKind::NoAnswer
+        }
     };
     AccountFailure {
         text: error.to_string(),

@@ -96,9 +96,9 @@ fn ends_in(days: u64) -> Certificate {
     certificate("CN=old", "2025-01-01", &end.date())
 }
 
-fn clock(skew: Skew) -> Option<ClockFault> {
+fn clock(skew: Skew) -> ClockFault {
     let since = now().minus(HOUR);
-    Some(ClockFault { since, skew })
+    ClockFault { since, skew }
 }
 
 /// What may stand, and a name for each.
@@ -113,11 +113,11 @@ fn situations() -> Vec<(&'static str, Snapshot)> {
     let well = || one(integration("okta", vec![trusted()]));
     add(
         "the clocks differ",
-        with_account(well(), |it| it.clock = clock(Skew::Secs(-86_400))),
+        with_account(well(), |it| it.clock = Some(clock(Skew::Secs(-86_400)))),
     );
     add(
         "a server's certificate is over by our clock",
-        with_account(well(), |it| it.clock = clock(Skew::Unknown)),
+        with_account(well(), |it| it.clock = Some(clock(Skew::Unknown))),
     );
 
     let nothing = || integration("okta", Vec::new());
