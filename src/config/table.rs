@@ -70,7 +70,7 @@ pub(super) static FIXED: &[Key] = &[
         "delivery.settle",
         POSITIVE,
         Preset::Text("3m"),
-        "After an unknown outcome no second POST before this and two lists; then 2, 4, 5 times this after an answered error, 5, 10, 20 times after silence.",
+        "No second POST before this and two lists; later up to 5 times this after errors, 20 times after silence.",
     ),
     key(
         "delivery.retry_first",

@@ -339,7 +339,7 @@ impl View<'_> {
             Standing::Intent(Intent {
                 answer: PostAnswer::Refused,
                 ..
-            }) => self.found(fingerprint, belief, first_id),
+            }) => Some(self.found(fingerprint, belief, first_id)),
             Standing::Intent(intent) => {
                 let Some(id) = intent.id.clone().filter(|it| under(it)).or(first_id) else {
                     belief.attempts = None;
@@ -388,7 +388,7 @@ impl View<'_> {
             | Standing::Deleting(_)
             | Standing::Seen
             | Standing::Retired { .. }
-            | Standing::Removed { .. } => self.found(fingerprint, belief, first_id),
+            | Standing::Removed { .. } => Some(self.found(fingerprint, belief, first_id)),
         }
     }
 
@@ -398,7 +398,7 @@ impl View<'_> {
         fingerprint: Fingerprint,
         belief: &mut Belief,
         id: Option<CertificateId>,
-    ) -> Option<Entry> {
+    ) -> Entry {
         belief.posts = 0;
         belief.attempts = None;
         belief.trusted_for = None;
@@ -411,12 +411,7 @@ impl View<'_> {
             inherited: self.is_first_list,
         };
         let detail = format!("listed, not by us, {told}");
-        Some(Entry::new(
-            self.now.wall,
-            What::Found,
-            Some(fingerprint),
-            detail,
-        ))
+        Entry::new(self.now.wall, What::Found, Some(fingerprint), detail)
     }
 
     /// Rows that no belief knows.

@@ -225,9 +225,10 @@ impl Taken<'_> {
         if let Some(other) = key_holder(self.book, self.fingerprint).filter(|_| is_alone) {
             let (short, other) = (self.fingerprint.short(), other.short());
             came.mark = Mark::NeedsYou;
-            came.text.push_str(&format!(
-                " Its key is that of {other}, which stays trusted; `sso-certd deny {short} --key` denies that as well."
-            ));
+            came.text = format!(
+                "{} Its key is that of {other}, which stays trusted; `sso-certd deny {short} --key` denies that as well.",
+                came.text
+            );
         }
         came
     }
