@@ -1200,7 +1200,8 @@ mod tests {
                        SHA-256     d49e9ef2931aaea1 5e84713c54471ef9 16a0b71babf3e5a0 3a1dfb90f4cae181
                        thumbprint  081E 3180 A226 15CB 9B06 D027 91BD 8300 5987 8AD0   (SHA-1, Entra and AD FS)
                        from        /etc/sso-certd/certificates/x/d49e9ef2.pem, first seen today 09:12 UTC
-                       a mistake   sso-certd restore faee618c2cd6e62b
+                       a mistake   sso-certd restore faee618c2cd6e62b, unless it has expired
+                       good key    sso-certd approve FINGERPRINT, with all 64 digits from above
                        stolen key  sso-certd deny faee618c2cd6e62b, and a certificate with a new key
 
                   Next comparison 10:00 UTC.

@@ -81,7 +81,7 @@ async fn open(show: &mut Show, once: bool) -> Result<(), Halt> {
         configuration.display(),
         show.sendgrid.url(),
     ));
-    show.hear("Logins through okta fail", None).await?;
+    show.hear("All well", None).await?;
     gather(show).await?;
     let breath = show.now() + BREATH / 2;
     pause(show, once, breath).await

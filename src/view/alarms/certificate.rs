@@ -110,24 +110,20 @@ pub(super) fn removed(item: &Item, it: &IntegrationSnapshot, now: Timestamp) -> 
         .note("want back", format!("sso-certd restore {which}"));
     }
     if let Why::RemovedKey(other) = item.why {
-        let mut known = it.plan.iter().flat_map(|it| &it.items);
-        let is_over = known.any(|it| {
-            let certificate = it.certificate.as_ref();
-            it.fingerprint == Some(other)
-                && certificate.is_some_and(|it| it.validity().is_over(now))
-        });
         let other = other.short();
-        let come_back = if is_over {
-            format!("sso-certd forget {other}        (it is over; its key may come again)")
-        } else {
-            format!("sso-certd restore {other}")
-        };
         return Advice::new(format!(
             "{}: {which} is held: its key is that of {other}, which somebody deleted at SendGrid",
             it.name
         ))
         .identity(item, it, now)
-        .note("a mistake", come_back)
+        .note(
+            "a mistake",
+            format!("sso-certd restore {other}, unless it has expired"),
+        )
+        .note(
+            "good key",
+            "sso-certd approve FINGERPRINT, with all 64 digits from above",
+        )
         .note(
             "stolen key",
             format!("sso-certd deny {other}, and a certificate with a new key"),
