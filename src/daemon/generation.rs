@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::adapter::certificate_directory::DirectorySettings;
-use crate::adapter::ledger::LedgerError;
+use crate::adapter::ledger::{Ledger, LedgerError};
 use crate::adapter::sendgrid::ApiKey;
 use crate::adapter::watcher::WatchSettings;
 use crate::config::Settings;
@@ -217,15 +217,10 @@ impl Nursery<'_> {
                 continue;
             };
             let id = integration.integration_id;
-            {
+            if self.shared.ledger.is_for_writing().await {
                 let (label, owner) = (name.clone(), account.clone());
-                if self
-                    .shared
-                    .ledger
-                    .write(move |it| it.label(id, &label, &owner))
-                    .await
-                    .is_err()
-                {
+                let label = move |it: &mut Ledger| it.label(id, &label, &owner);
+                if self.shared.ledger.write(label).await.is_err() {
                     tracing::debug!(integration = %name, "Not labelled in the ledger yet");
                 }
             }

@@ -112,6 +112,12 @@ impl LedgerHandle {
         result
     }
 
+    /// Whether there is a ledger that was opened for writing; a command that only asks has none.
+    pub async fn is_for_writing(&self) -> bool {
+        let found = self.work(|it| Ok(it.is_for_writing())).await;
+        found.unwrap_or(false)
+    }
+
     /// Whether the ledger is still where it was opened, so that what is written can be found again.
     pub async fn is_in_place(&self) -> bool {
         let found = self.work(|it| Ok(it.is_in_place())).await;

@@ -133,6 +133,9 @@ async fn status_exits_by_what_is_known() {
     assert_eq!(gone.json()["live"], false);
     let state = state_of(&gone.json(), "okta", certificate.fingerprint);
     assert_eq!(state.as_deref(), Some("trusted"));
+    let told = stage.home.ask(&["status"]).await;
+    let blamed = told.out.contains("the ledger cannot be written");
+    assert!(!blamed, "who only asks writes nothing: {told:?}");
 }
 
 #[tokio::test]

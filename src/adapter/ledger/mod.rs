@@ -160,6 +160,11 @@ impl Ledger {
         })
     }
 
+    /// Whether it was opened for writing, and so keeps other instances out.
+    pub const fn is_for_writing(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Whether the ledger, its directory and its lock are still what their paths lead to. If not, what is written is not
     /// durable, as nobody will find it again, and another instance may hold what is there now.
     pub fn is_in_place(&self) -> bool {
