@@ -78,7 +78,7 @@ const fn rank(mark: Mark) -> u8 {
 fn progress(it: &IntegrationSnapshot, snapshot: &Snapshot) -> Option<Progress> {
     let goes_by_itself =
         |it: &Item| matches!(it.state, State::Planned | State::Settling | State::Waiting);
-    if snapshot.is_live && !it.has_passed {
+    if snapshot.is_live && (!it.has_passed || it.compared_at.is_none()) {
         Some(Progress::Starting)
     } else if items(it).iter().any(goes_by_itself) {
         Some(Progress::Waits)

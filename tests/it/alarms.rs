@@ -137,6 +137,7 @@ async fn a_plan_without_sso_raises_nothing_in_the_first_minutes_and_never_the_ke
     assert_eq!(alarms(&status), []);
     let ran = stage.home.ask(&["status"]).await;
     assert_eq!(ran.exit, 0, "{ran:?}");
+    assert!(ran.out.starts_with(". Starting: 0 of 1 "), "{ran:?}");
 }
 
 #[tokio::test]
