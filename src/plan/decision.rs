@@ -145,7 +145,7 @@ pub fn decide(
     let is_over = belief.is_over(skew.at(now.wall));
     may(book, fingerprint, belief, decision, is_over)?;
     let is_key_elsewhere = match decision {
-        Decision::ApproveKey => has_removed_key(book, belief),
+        Decision::ApproveKey => removed_with_key(book, belief).is_some(),
         _ => key_holder(book, fingerprint).is_some(),
     };
     let mut after = belief.clone();
@@ -240,7 +240,9 @@ fn may(
             Standing::Seen | Standing::Retired { ordered: false } if is_gone => Err(Refusal::Away),
             Standing::Seen | Standing::Retired { ordered: false } => {
                 not_denied(book, belief)?;
-                not_removed(book, belief, decision)
+                let removed = removed_with_key(book, belief);
+                let removed = removed.filter(|_| decision != Decision::ApproveKey);
+                removed.map_or(Ok(()), |it| Err(Refusal::RemovedKey(it)))
             }
             Standing::Removed { .. } | Standing::Retired { .. } => Err(Refusal::Away),
             Standing::Intent(_) | Standing::Deleting(_) => Err(Refusal::Unsettled),
@@ -289,20 +291,9 @@ fn may(
     }
 }
 
-/// Whether no certificate with its key was taken away, or the operator knows which one is let in.
-fn not_removed(book: &Book, belief: &Belief, decision: Decision) -> Result<(), Refusal> {
-    match belief
-        .key_id()
-        .and_then(|it| book.removed_keys().remove(&it))
-    {
-        Some(removed) if decision != Decision::ApproveKey => Err(Refusal::RemovedKey(removed)),
-        _ => Ok(()),
-    }
-}
-
-fn has_removed_key(book: &Book, belief: &Belief) -> bool {
-    let key = belief.key_id();
-    key.is_some_and(|it| book.removed_keys().contains_key(&it))
+/// The certificate with its key that somebody took away from SendGrid, if there is one.
+fn removed_with_key(book: &Book, belief: &Belief) -> Option<Fingerprint> {
+    book.removed_keys().remove(&belief.key_id()?)
 }
 
 /// Another certificate in use that has its key: denying the key would take that one's trust away.

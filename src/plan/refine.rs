@@ -83,6 +83,28 @@ impl Sides<'_> {
 }
 
 impl Sides<'_> {
+    /// What is listed and may let people in is an alarm once an operator has said never to it or to its key, whoever
+    /// uploaded it and whether or not a file holds it.
+    pub(super) fn unless_denied(
+        &self,
+        (state, why): (State, Why),
+        certificate: Option<&Certificate>,
+    ) -> (State, Why) {
+        let lets_in = matches!(
+            state,
+            State::Trusted
+                | State::Ahead
+                | State::Found
+                | State::Unmanaged
+                | State::Inherited
+                | State::Acknowledged
+        );
+        if lets_in && certificate.is_some_and(|it| self.is_denied(it)) {
+            return (State::Unmanaged, Why::DeniedAndListed);
+        }
+        (state, why)
+    }
+
     /// What a refusal says of a certificate while two lists have not shown yet that it was meant.
     fn refused_just_now(&self, certificate: &Certificate, belief: &Belief) -> Option<(State, Why)> {
         match &belief.standing {

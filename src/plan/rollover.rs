@@ -244,22 +244,8 @@ impl Sides<'_> {
             InSource::Present { since, .. } => Some(since.wall),
             _ => None,
         });
-        let (state, why) = self.refine(state, fingerprint, certificate.as_ref(), belief);
-        let lets_in = matches!(
-            state,
-            State::Trusted
-                | State::Ahead
-                | State::Found
-                | State::Unmanaged
-                | State::Inherited
-                | State::Acknowledged
-        );
-        let is_denied = certificate.as_ref().is_some_and(|it| self.is_denied(it));
-        let (state, why) = if lets_in && is_denied {
-            (State::Unmanaged, Why::DeniedAndListed)
-        } else {
-            (state, why)
-        };
+        let refined = self.refine(state, fingerprint, certificate.as_ref(), belief);
+        let (state, why) = self.unless_denied(refined, certificate.as_ref());
         let paths = wanted.map(|it| it.paths.clone()).unwrap_or_default();
         let is_listed = !ids.is_empty();
         Some(Item {

@@ -38,39 +38,6 @@ const MOST_ACCEPTED: u32 = 3;
 /// How long after its first POST a certificate that is not listed counts as undelivered.
 const UNDELIVERED_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// How long after this POST the next one may be made; none: not before an operator types `sync`.
-///
-/// The first window is `settle`, as after a `sync` or a 400. A later one is a multiple of it: up to five times after an
-/// answered error, which is all that SendGrid will do about it; up to twenty times after silence, or a 2xx that no list
-/// shows, as what is under way may still arrive.
-pub fn settle_window(
-    belief: &Belief,
-    intent: &Intent,
-    delivery: &DeliveryPolicy,
-) -> Option<Duration> {
-    if intent.is_hurried || intent.answer == PostAnswer::Refused {
-        return Some(delivery.settle);
-    }
-    let attempts = belief.attempts.as_ref();
-    let unanswered = attempts.map_or(0, |it| it.unanswered);
-    let accepted = attempts.map_or(0, |it| it.accepted);
-    let is_forgotten = intent.answer == PostAnswer::Accepted && accepted >= MOST_ACCEPTED;
-    if is_forgotten || unanswered >= MOST_UNANSWERED {
-        return None;
-    }
-    let is_error = intent.answer == PostAnswer::Error;
-    let windows = match belief.posts {
-        0 | 1 => 1,
-        2 if is_error => 2,
-        3 if is_error => 4,
-        _ if is_error => 5,
-        2 => 5,
-        3 => 10,
-        _ => 20,
-    };
-    Some(delivery.settle * windows)
-}
-
 /// Takes a book up whose last request has no outcome in it, because its process died, or could not note it. It may have
 /// made that request in its last moment, however long ago that was noted: from now on the window has at least `settle`
 /// left. Once that is noted, it is over: another process after this one does not begin it again.
@@ -145,16 +112,39 @@ pub fn suspects(
 }
 
 impl Belief {
-    /// How long after its POST the next one may be made; none if it has none under way, or only an operator may.
+    /// How long after its POST the next one may be made; none if it has none under way, or not before an operator types
+    /// `sync`.
+    ///
+    /// The first window is `settle`, as after a `sync` or a 400. A later one is a multiple of it: up to five times after an
+    /// answered error, which is all that SendGrid will do about it; up to twenty times after silence, or a 2xx that no list
+    /// shows, as what is under way may still arrive.
     pub(in crate::plan) fn settle_window(&self, delivery: &DeliveryPolicy) -> Option<Duration> {
-        match &self.standing {
-            Standing::Intent(intent) => settle_window(self, intent, delivery),
-            _ => None,
+        let Standing::Intent(intent) = &self.standing else {
+            return None;
+        };
+        if intent.is_hurried || intent.answer == PostAnswer::Refused {
+            return Some(delivery.settle);
         }
+        let attempts = self.attempts.as_ref();
+        let unanswered = attempts.map_or(0, |it| it.unanswered);
+        let accepted = attempts.map_or(0, |it| it.accepted);
+        let is_forgotten = intent.answer == PostAnswer::Accepted && accepted >= MOST_ACCEPTED;
+        if is_forgotten || unanswered >= MOST_UNANSWERED {
+            return None;
+        }
+        let is_error = intent.answer == PostAnswer::Error;
+        let windows = match self.posts {
+            0 | 1 => 1,
+            2 if is_error => 2,
+            3 if is_error => 4,
+            _ if is_error => 5,
+            2 => 5,
+            3 => 10,
+            _ => 20,
+        };
+        Some(delivery.settle * windows)
     }
-}
 
-impl Belief {
     /// When the window of its POST ends, if that is still to come.
     pub(in crate::plan) fn window_ends(
         &self,
@@ -164,7 +154,7 @@ impl Belief {
         let Standing::Intent(intent) = &self.standing else {
             return None;
         };
-        let window = settle_window(self, intent, delivery)?;
+        let window = self.settle_window(delivery)?;
         Some(now.when_elapsed(&intent.at, window)).filter(|it| *it > now.wall)
     }
 
@@ -191,7 +181,7 @@ impl Belief {
 
 /// Whether an intent's window is over and, with the list at hand, two lists lacked it.
 fn is_ripe(belief: &Belief, intent: &Intent, delivery: &DeliveryPolicy, now: &Moment) -> bool {
-    let window = settle_window(belief, intent, delivery);
+    let window = belief.settle_window(delivery);
     intent.lists >= 1 && window.is_some_and(|it| now.elapsed_since(&intent.at) >= it)
 }
 

@@ -1,6 +1,6 @@
 //! Which integration id each name of the configuration had when it was last accepted.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::error::Fault;
 
@@ -10,14 +10,12 @@ pub(super) fn compare(connection: &Connection, id: &str, name: &str) -> Result<(
         "INSERT OR IGNORE INTO accepted_ids VALUES (?1, ?2)",
         [name, id],
     )?;
-    let accepted: Option<String> = connection
-        .query_row(
-            "SELECT integration_id FROM accepted_ids WHERE name = ?1",
-            [name],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let moved_from = accepted.filter(|it| !it.eq_ignore_ascii_case(id));
+    let accepted: String = connection.query_row(
+        "SELECT integration_id FROM accepted_ids WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )?;
+    let moved_from = Some(accepted).filter(|it| !it.eq_ignore_ascii_case(id));
     let note = "UPDATE integrations SET moved_from = ?1 WHERE integration_id = ?2 AND moved_from IS NOT ?1";
     connection.execute(note, rusqlite::params![moved_from, id])?;
     Ok(())

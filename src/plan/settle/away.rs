@@ -12,15 +12,11 @@ impl View<'_> {
     /// Whether what left the list must not come back by itself, nor its key: it was ours or once in a file, and neither
     /// policy took it away nor was it expired.
     pub(super) fn is_to_be_remembered(&self, before: &Standing, belief: &Belief) -> bool {
-        let was_ours = match before {
+        let was_here = match before {
             Standing::Confirmed(_) | Standing::Disabled { .. } => true,
             Standing::Deleting(deleting) => deleting.ordered,
-            Standing::Foreign { .. } => false,
-            _ => return false,
-        };
-        let was_here = match before {
-            Standing::Deleting(_) => was_ours,
-            _ => was_ours || belief.source != InSource::Never,
+            Standing::Foreign { .. } => belief.source != InSource::Never,
+            _ => false,
         };
         let is_over = belief.is_over(self.clocks);
         let is_away = matches!(

@@ -196,14 +196,9 @@ impl Adviser<'_> {
             ],
             AlarmReason::SourceDown => vec![source_down(it)],
             AlarmReason::Withheld => vec![withheld(it, &self.scene.of_reason(it, reason))],
-            AlarmReason::NotInSource => vec![others_alone(
-                Advice::new(format!(
-                    "{}: no certificate in the directory is trusted at SendGrid",
-                    it.name
-                )),
-                it,
-                &others(items(it), it.clocks(now)),
-            )],
+            AlarmReason::NotInSource => {
+                vec![others_alone(it, &others(items(it), it.clocks(now)))]
+            }
             AlarmReason::NotSetUp => vec![self.help_in(
                 Advice::new(format!(
                     "{}: SendGrid has listed no valid certificate for it yet",
@@ -238,11 +233,7 @@ impl Adviser<'_> {
     fn no_trust(&self, it: &IntegrationSnapshot) -> Advice {
         let others = others(items(it), it.clocks(self.scene.now));
         if !others.is_empty() {
-            let advice = Advice::new(format!(
-                "{}: no certificate in the directory is trusted at SendGrid",
-                it.name
-            ));
-            return others_alone(advice, it, &others);
+            return others_alone(it, &others);
         }
         let advice = Advice::new(format!(
             "{}: SendGrid trusts no valid certificate for it; nobody can sign in through it",
@@ -338,9 +329,15 @@ fn uncompared(it: &IntegrationSnapshot) -> Vec<Advice> {
     ]
 }
 
-fn others_alone(advice: Advice, it: &IntegrationSnapshot, others: &[&Item]) -> Advice {
+/// Nothing of the directory counts, and SendGrid lists what others uploaded.
+fn others_alone(it: &IntegrationSnapshot, others: &[&Item]) -> Advice {
     let listed: Vec<String> = others.iter().map(|it| which(it)).collect();
-    let advice = advice.note("listed", listed.join(", ")).note(
+    let advice = Advice::new(format!(
+        "{}: no certificate in the directory is trusted at SendGrid",
+        it.name
+    ))
+    .note("listed", listed.join(", "))
+    .note(
         "what helps",
         format!(
             "the file of the one in use in {}: it is then found, and watched",
